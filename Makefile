@@ -1,0 +1,109 @@
+# `make run` and `make test` are the whole set-up: a private virtual environment in .venv, packages from the hash-locked files in
+# requirements/, the project in editable mode. Stamp files in .venv keep that from being repeated.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet --quiet
+HASHED := install --require-hashes --requirement
+# No isolation: the build backend is in the hash-locked files as well.
+EDITABLE := install --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-driver test-all check format lint types imports bench bench-smoke api-snapshot build lock clean
+
+help:
+	@echo "make run           the outage example: a real server fails and comes back, and the caller keeps its answers"
+	@echo "make test          every test"
+	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
+	@echo "make check         format, lint, types, import contracts"
+	@echo "make format        rewrite files as 'make check' wants them"
+	@echo "make bench         measure Yaoki beside its peers"
+	@echo "make api-snapshot  accept the present public names and signatures as intended"
+	@echo "make build         wheel and source archive in dist/"
+	@echo "make lock          compile requirements/*.txt anew (UPGRADE=1: newest versions)"
+	@echo "make clean         remove everything that make made"
+
+# --- environments -----------------------------------------------------------------------------------------------------------
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "python3 is missing; on Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "python3-venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements/build.txt pyproject.toml | $(VENV)/.made
+	@echo "installing Yaoki"
+	@$(PIP) $(HASHED) requirements/build.txt
+	@$(PIP) $(EDITABLE)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
+	@command -v git >/dev/null 2>&1 || { echo "git is missing; on Debian: apt-get install git"; exit 1; }
+	@echo "installing what tests and checks need"
+	@$(PIP) $(HASHED) requirements/dev.txt
+	@$(PIP) $(EDITABLE)
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: requirements/bench.txt | $(VENV)/.run
+	@echo "installing the peers"
+	@$(PIP) $(HASHED) requirements/bench.txt
+	@touch $@
+
+$(VENV)/.lock: requirements/lock.txt | $(VENV)/.made
+	@$(PIP) $(HASHED) requirements/lock.txt
+	@touch $@
+
+# --- use --------------------------------------------------------------------------------------------------------------------
+
+run: $(VENV)/.run
+	@$(PY) examples/outage.py
+
+test: $(VENV)/.dev
+	$(PY) -m pytest
+
+test-driver: $(VENV)/.dev
+	YAOKI_COMPILE=0 $(PY) -m pytest tests/unit tests/models tests/issues
+
+# --- checks -----------------------------------------------------------------------------------------------------------------
+
+check: lint types imports
+
+format: $(VENV)/.dev
+	$(PY) -m ruff format
+	$(PY) -m ruff check --fix
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+
+types: $(VENV)/.dev
+	$(PY) -m mypy
+	$(PY) -m basedpyright
+
+imports: $(VENV)/.dev
+	$(VENV)/bin/lint-imports
+
+# --- figures and releases ---------------------------------------------------------------------------------------------------
+
+bench: $(VENV)/.bench
+	$(PY) -m bench
+
+lock: $(VENV)/.lock
+	$(VENV)/bin/uv pip compile $(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(VENV)/bin/uv pip compile $(LOCK) requirements/lock.in --output-file requirements/lock.txt
+	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt
+	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
+
+LOCK = --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+build: $(VENV)/.dev
+	@rm -rf dist
+	$(PY) -m build --no-isolation
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
