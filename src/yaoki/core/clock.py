@@ -1,0 +1,64 @@
+"""Time and chance: the only door to clocks, sleeping and randomness. Times are seconds as floats.
+
+Everything reads through the one `clock` object, slot by slot, so that a test can replace time for functions that were
+decorated long before. The random source is the library's own: `random.seed()` in the user's program does not make two
+processes wait alike, and a forked child starts a stream of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from _random import Random
+
+from yaoki.core.interpreter import after_fork
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+
+class Clock:
+    """The functions that tell and spend time.
+
+    `now`: monotonic seconds. `now_ns`: the same in integer nanoseconds. `wall`: seconds since 1970, for reports only.
+    `sleep`: blocks the thread. `acquire`: takes a lock within a number of seconds, and says whether it did.
+    `random`: uniform in [0, 1).
+    """
+
+    __slots__ = ("acquire", "now", "now_ns", "random", "sleep", "wall")
+
+    now: Callable[[], float]
+    now_ns: Callable[[], int]
+    wall: Callable[[], float]
+    sleep: Callable[[float], None]
+    acquire: Callable[[threading.Lock, float], bool]
+    random: Callable[[], float]
+
+    def __init__(self) -> None:
+        self.real_time()
+        self.reseed()
+
+    def real_time(self) -> None:
+        """Take time from the operating system."""
+        self.now = time.monotonic
+        self.now_ns = time.monotonic_ns
+        self.wall = time.time
+        self.sleep = time.sleep
+        self.acquire = _acquire
+
+    def reseed(self) -> None:
+        """Start a random stream that no other process shares."""
+        # `_random.Random()` seeds itself from the operating system; the `random` module would cost a tenth of our import.
+        self.random = Random().random
+
+
+def _acquire(lock: threading.Lock, seconds: float) -> bool:
+    return lock.acquire(timeout=min(seconds, _LONGEST_WAIT))
+
+
+_LONGEST_WAIT = 3600.0 * 24 * 7
+
+clock = Clock()
+
+after_fork(clock.reseed)

@@ -1,0 +1,117 @@
+"""The deadline of the request: nests (the tighter wins), travels in a header, and is read by every Timeout and Retry (SPEC T1).
+
+A deadline is a moment in monotonic seconds; infinity means none. Synchronous code keeps it in a cell of its thread, since a
+synchronous call cannot interleave with another on its thread; tasks keep it in a context variable, which `asyncio.to_thread`
+carries into threads. Who reads takes the earlier of the two.
+
+    with deadline.within(2.0):
+        answer = search(question)                  # every pipeline below has at most 2 seconds
+    client.get(url, headers=deadline.headers())    # and so has the service behind
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+
+from yaoki.core.clock import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+    from types import TracebackType
+
+    from yaoki.core.pipeline.call import Call
+
+__all__ = ["HEADER", "NEVER", "current", "from_headers", "headers", "remaining", "within"]
+
+NEVER = float("inf")
+
+HEADER = "X-Request-Timeout-Ms"
+"""The header that carries the milliseconds left. A moment would not do: clocks of two hosts differ."""
+
+
+class Cell:
+    """What a thread's running synchronous calls publish: the deadline, and the innermost call below the healthy path."""
+
+    __slots__ = ("call", "deadline")
+
+    def __init__(self) -> None:
+        self.deadline = NEVER
+        self.call: Call | None = None
+
+
+class _Cells(threading.local):
+    def __init__(self) -> None:
+        self.own = Cell()
+
+
+cells = _Cells()
+
+context: ContextVar[float] = ContextVar("yaoki_deadline", default=NEVER)
+
+running: ContextVar[Call | None] = ContextVar("yaoki_call", default=None)
+"""What a task's running asynchronous calls publish: the innermost call below the healthy path."""
+
+
+def current() -> float:
+    """The deadline in force here, in monotonic seconds; infinity if there is none."""
+    return min(cells.own.deadline, context.get())
+
+
+def remaining() -> float:
+    """Seconds left until the deadline in force here: 0.0 if it has passed, infinity if there is none."""
+    return max(0.0, current() - clock.now())
+
+
+class within:  # noqa: N801  # reads as a statement: `with within(2.0):`
+    """A block that has at most `seconds`; an earlier deadline that is already in force stays. For `with` in both worlds.
+
+    Nothing is interrupted: pipelines with a Timeout refuse to start past the deadline and cut their waits, and an
+    asynchronous Timeout cancels what runs. `seconds` may be infinite, and is 0 if negative.
+    """
+
+    __slots__ = ("_seconds", "_token")
+
+    _token: Token[float] | None
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = max(0.0, seconds)
+        self._token = None
+
+    def __enter__(self) -> within:
+        # The context variable alone: it serves synchronous code too, and unlike the cell it is right in interleaved tasks.
+        self._token = context.set(min(context.get(), clock.now() + self._seconds))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            context.reset(token)
+
+
+def headers() -> dict[str, str]:
+    """The header for an outgoing request: the milliseconds left, rounded down; empty if there is no deadline."""
+    left = remaining()
+    return {} if left == NEVER else {HEADER: str(int(left * 1000.0))}
+
+
+def from_headers(headers: Mapping[str, str]) -> within:
+    """The block for an incoming request with these headers; without the header, or with a malformed one, it sets no deadline.
+
+    The name is compared without regard to case.
+    """
+    wanted = HEADER.lower()
+    for name, value in headers.items():
+        if name.lower() == wanted:
+            return within(_seconds(value))
+    return within(NEVER)
+
+
+def _seconds(text: str) -> float:
+    digits = text.strip()
+    # A longer number would be more than a hundred years, and costs time to read.
+    return int(digits) / 1000.0 if digits.isascii() and digits.isdigit() and len(digits) <= 12 else NEVER

@@ -1,0 +1,242 @@
+"""What happened: the events of the core, and the one place that sends them.
+
+Events are failures, refusals, retries, transitions and replaced answers. A success is counted, never emitted, so listeners
+cost a healthy call nothing. A listener runs in the calling thread, after the state has changed and outside every lock; one
+that raises changes nothing: it is counted in `listener_errors`, and logged once.
+
+    unsubscribe = subscribe(listener)
+"""
+
+from __future__ import annotations
+
+from yaoki.core.interpreter import lock_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from typing import TypeAlias
+
+    from yaoki.core.faults.record import Fault
+
+    Listener: TypeAlias = Callable[["Event"], object]
+
+__all__ = [
+    "AnswerReplaced",
+    "CallFailed",
+    "CallRefused",
+    "CircuitChanged",
+    "Event",
+    "HedgeStarted",
+    "RetryGivenUp",
+    "RetryScheduled",
+    "emit",
+    "listener_errors",
+    "subscribe",
+]
+
+
+class Event:
+    """Something that happened to a call or a policy. `to_dict` is JSON-ready."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The event's name and facts, JSON-ready."""
+        facts: dict[str, object] = {"event": type(self).__name__}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            to_dict = getattr(value, "to_dict", None)
+            if to_dict is not None:
+                value = to_dict()
+            elif not isinstance(value, (str, int, float, bool, type(None))):
+                value = repr(value)
+            facts[name] = None if value == float("inf") else value
+        return facts
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+class CallFailed(Event):
+    """The protected function raised. One event for each attempt, with the fault it was classified as."""
+
+    __slots__ = ("attempt", "fault", "key", "pipeline")
+
+    def __init__(self, *, pipeline: str | None, key: Hashable, attempt: int, fault: Fault) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.attempt = attempt
+        self.fault = fault
+
+
+class CallRefused(Event):
+    """A policy refused the call; the protected function was not called. `policy` is the policy's label."""
+
+    __slots__ = ("key", "pipeline", "policy", "reason", "retry_after")
+
+    def __init__(
+        self, *, pipeline: str | None, key: Hashable, policy: str, reason: str, retry_after: float | None
+    ) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.policy = policy
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class RetryScheduled(Event):
+    """A failed call will be tried again after `delay` seconds. `attempt` is the one that failed."""
+
+    __slots__ = ("attempt", "delay", "fault", "key", "max_attempts", "pipeline")
+
+    def __init__(
+        self,
+        *,
+        pipeline: str | None,
+        key: Hashable,
+        attempt: int,
+        max_attempts: float,
+        delay: float,
+        fault: Fault | None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.attempt = attempt
+        self.max_attempts = max_attempts
+        self.delay = delay
+        self.fault = fault
+
+
+class RetryGivenUp(Event):
+    """A call failed for good. `reason`: attempts, elapsed, deadline, budget, circuit_open or not_retryable."""
+
+    __slots__ = ("attempts", "elapsed", "fault", "key", "pipeline", "reason")
+
+    def __init__(
+        self,
+        *,
+        pipeline: str | None,
+        key: Hashable,
+        attempts: int,
+        elapsed: float,
+        reason: str,
+        fault: Fault | None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.reason = reason
+        self.fault = fault
+
+
+class CircuitChanged(Event):
+    """A circuit went from one state to another. `retry_after`: seconds it will stay open; None unless it opened."""
+
+    __slots__ = ("breaker", "key", "opened_in_a_row", "previous", "retry_after", "state")
+
+    def __init__(
+        self,
+        *,
+        breaker: str | None,
+        key: Hashable,
+        previous: str,
+        state: str,
+        opened_in_a_row: int,
+        retry_after: float | None,
+    ) -> None:
+        self.breaker = breaker
+        self.key = key
+        self.previous = previous
+        self.state = state
+        self.opened_in_a_row = opened_in_a_row
+        self.retry_after = retry_after
+
+
+class AnswerReplaced(Event):
+    """A fallback serves instead of the call's own outcome. `strategy` says which one."""
+
+    __slots__ = ("fault", "key", "pipeline", "strategy")
+
+    def __init__(self, *, pipeline: str | None, key: Hashable, strategy: str, fault: Fault) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.strategy = strategy
+        self.fault = fault
+
+
+class HedgeStarted(Event):
+    """A call took long, so a second one runs beside it. `delay`: seconds after which it was started."""
+
+    __slots__ = ("delay", "key", "number", "pipeline")
+
+    def __init__(self, *, pipeline: str | None, key: Hashable, number: int, delay: float) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.number = number
+        self.delay = delay
+
+
+listeners: tuple[Listener, ...] = ()
+"""Who listens. Read before an event is made, so that nothing is made for nobody."""
+
+_errors = 0
+_logged: set[int] = set()
+
+
+def subscribe(listener: Listener) -> Callable[[], None]:
+    """Send all events to `listener` from now on. Returns a function that ends the subscription; calling it again is harmless.
+
+    Raises TypeError if `listener` cannot be called.
+    """
+    global listeners
+    if not callable(listener):
+        raise TypeError(f"a listener must be callable with one event, not {listener!r}")
+    # An object of its own for each subscription, so that one listener subscribed twice is ended one by one.
+    subscribed: Listener = _Subscribed(listener)
+    with lock_of(subscribe):
+        listeners = (*listeners, subscribed)
+
+    def unsubscribe() -> None:
+        global listeners
+        with lock_of(subscribe):
+            listeners = tuple(each for each in listeners if each is not subscribed)
+            _logged.discard(id(subscribed))
+
+    return unsubscribe
+
+
+class _Subscribed:
+    __slots__ = ("_listener",)
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def __call__(self, event: Event) -> object:
+        return self._listener(event)
+
+
+def emit(event: Event) -> None:
+    """Tell every listener. What a listener raises is counted and logged once per listener, and never reaches the call."""
+    for listener in listeners:
+        try:
+            listener(event)
+        except Exception as error:  # noqa: BLE001  # the border to foreign code: a listener must not change a call
+            _listener_failed(listener, error)
+
+
+def listener_errors() -> int:
+    """How many times a listener raised."""
+    return _errors
+
+
+def _listener_failed(listener: Listener, error: Exception) -> None:
+    global _errors
+    with lock_of(subscribe):
+        _errors += 1
+        known = id(listener) in _logged
+        _logged.add(id(listener))
+    if not known:
+        import logging
+
+        logging.getLogger("yaoki.events").error("a listener raised; further errors of it are counted only", exc_info=error)

@@ -1,0 +1,1 @@
+"""The pipeline: walks a call through the decisions of its policies."""

@@ -1,0 +1,168 @@
+"""One call on its way through a pipeline's policies: down, until the function may run; up, until the outcome is decided.
+
+The call is flat: it walks a tuple of policies with an index, so a failure that passes ten policies adds no stack frames. It
+never keeps an exception. It does nothing itself: the drivers (`driver_sync`, `driver_async`) sleep, wait and call.
+"""
+
+from __future__ import annotations
+
+from yaoki.core import events
+from yaoki.core.faults.classifier import classify
+from yaoki.core.faults.errors import DeadlineExceededError, Rejected
+from yaoki.core.policies.policy import NEUTRAL, Answer, Ticket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from yaoki.core.faults.record import Fault
+    from yaoki.core.pipeline.plan import Plan
+    from yaoki.core.policies.policy import Policy, Step
+
+__all__ = ["Call"]
+
+
+class Call:
+    """The state of one call: which policies it has entered, with which permits, and how often it was tried.
+
+    Attributes that policies read and write while they decide:
+    `attempt`: the number of the attempt, from 1 on. `value`: what the function returned. `deadline`: the tightest deadline in
+    force, in monotonic seconds, and `timeout`: the Timeout that set it, None if the caller did. `ran`: whether the function was
+    called in this attempt. `committed`: whether an item has reached the consumer, so nothing may be repeated or replaced.
+    `since`: when the call started, or its first failure if the start was not noted (`started` is then False).
+    """
+
+    attempt = 1
+    ran = False
+    committed = False
+    last_delay = 0.0
+    last_cost = 0
+    value: object = None
+    timeout: Policy | None = None
+    delays: list[float] | None = None
+    errors: list[Exception] | None = None
+    degraded_by: list[tuple[str, Fault]] | None = None
+    outer: Call | None = None
+    _fault: Fault | None = None
+
+    def __init__(
+        self, plan: Plan, policies: tuple[Policy, ...], permits: list[object], since: float, deadline: float, *, started: bool = True
+    ) -> None:
+        self.plan = plan
+        self.policies = policies
+        self.permits = permits
+        self.since = since
+        self.callers_deadline = self.deadline = deadline
+        self.started = started
+
+    @property
+    def name(self) -> str | None:
+        """The pipeline's name."""
+        return self.plan.name
+
+    @property
+    def key(self) -> Hashable:
+        """The key of a keyed pipeline that this call belongs to, or None."""
+        for policy in self.policies:
+            if policy.key is not None:
+                return policy.key
+        return None
+
+    def fault(self, error: Exception) -> Fault:
+        """What `error` is, classified once for each outcome."""
+        fault = self._fault
+        if fault is None:
+            fault = self._fault = classify(error)
+        return fault
+
+    def is_callers_deadline(self, error: BaseException) -> bool:
+        """Whether `error` says that the deadline which the caller brought along has passed: nobody's fault here."""
+        return isinstance(error, DeadlineExceededError) and error.until >= self.callers_deadline
+
+    def shut_until(self, above: Policy, now: float) -> float:
+        """Until when a policy further in than `above` will refuse calls; `now` if none will."""
+        until = now
+        for policy in reversed(self.policies):
+            if policy is above:
+                break
+            until = max(until, policy.shut_until(now))
+        return until
+
+    # Down
+
+    def descend(self, now: float) -> Exception | Ticket | None:
+        """Enter the policies not yet entered. None: the function may run. A Ticket: wait, then `admit`. Else a refusal."""
+        policies, permits = self.policies, self.permits
+        self.ran = False
+        self._fault = None
+        while len(permits) < len(policies):
+            permit = policies[len(permits)].enter(self, now)
+            if isinstance(permit, (Exception, Ticket)):
+                return permit
+            permits.append(permit)
+        return None
+
+    # Up
+
+    def failed(self, error: BaseException, now: float) -> Step:
+        """Tell the policies, from the innermost out, that the call failed. None: it goes on to the caller.
+
+        A float: call again below the policy that said so. An Answer: this instead, judged by the policies above it.
+        """
+        expected = isinstance(error, Exception)
+        if expected and events.listeners:
+            self._emit_failed(error)  # type: ignore[arg-type]  # expected: an Exception
+        policies, permits = self.policies, self.permits
+        while permits:
+            permit = permits.pop()
+            policy = policies[len(permits)]
+            try:
+                step = policy.leave(self, permit, error, now)
+            except Exception as broken:
+                # A predicate of the user's raised while the failure was judged: that is the error now.
+                raise broken from error
+            if step is not None and expected:
+                if isinstance(step, Answer):
+                    if self.degraded_by is not None:
+                        self.degraded_by.append((policy.label, self.fault(error)))  # type: ignore[arg-type]  # expected
+                    self._fault = None
+                else:
+                    permits.append(permit)
+                return step
+        return None
+
+    def returned(self, value: object, now: float) -> Step:
+        """Tell the policies, from the innermost out, that the call returned `value`. None: it goes to the caller."""
+        self.value = value
+        policies, permits = self.policies, self.permits
+        while permits:
+            permit = permits.pop()
+            step = policies[len(permits)].leave(self, permit, None, now)
+            if step is not None:
+                if not isinstance(step, Answer):
+                    permits.append(permit)
+                return step
+        return None
+
+    def release(self, now: float) -> None:
+        """Give back what is still held, judging nothing: the call ended without an outcome."""
+        policies, permits = self.policies, self.permits
+        while permits:
+            permit = permits.pop()
+            policies[len(permits)].leave(self, permit, NEUTRAL, now)
+
+    def _emit_failed(self, error: Exception) -> None:
+        if isinstance(error, Rejected) and not self.ran:
+            events.emit(
+                events.CallRefused(
+                    pipeline=self.name,
+                    key=self.key,
+                    policy=error.policy if isinstance(error.policy, str) else error.policy.label,
+                    reason=str(error),
+                    retry_after=error.retry_after,
+                )
+            )
+        else:
+            events.emit(
+                events.CallFailed(pipeline=self.name, key=self.key, attempt=self.attempt, fault=self.fault(error))
+            )

@@ -1,0 +1,172 @@
+"""The asynchronous driver: does what the policies decide. Beside it stands `driver_sync`, line for line.
+
+It differs in how it sleeps, waits and calls, in the alarm that cancels a call at its deadline, and in the deadline's place: a
+context variable, since tasks interleave on their thread.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, get_running_loop, sleep
+
+from yaoki.core import deadline
+from yaoki.core.clock import clock
+from yaoki.core.deadline import context, running
+from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.pipeline.call import Call
+from yaoki.core.pipeline.timers import arm_alone, disarm
+from yaoki.core.policies.policy import Answer, Ticket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable, Mapping
+    from contextvars import ContextVar, Token
+    from typing import TypeVar
+
+    from yaoki.core.pipeline.plan import Plan
+    from yaoki.core.pipeline.timers import Alarm
+    from yaoki.core.policies.policy import Policy, Step
+
+    T = TypeVar("T")
+
+__all__ = ["drive_async", "run_async"]
+
+
+async def run_async(
+    plan: Plan,
+    policies: tuple[Policy, ...],
+    fn: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Call `fn` through the policies from the top, and await what it returns."""
+    call = Call(plan, policies, [], clock.now(), deadline.current())
+    return await drive_async(call, fn, args, kwargs, 0.0)
+
+
+async def drive_async(
+    call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step
+) -> object:
+    """Carry out `step` and all that follows, until the call's outcome is decided; return or raise it."""
+    if call.plan.below is not None:
+        from yaoki.core.pipeline.hedging import crossing
+
+        fn = crossing(call, fn)
+    call.outer = running.get()
+    published = running.set(call)
+    refusal: BaseException | None = None
+    target: Callable[..., object] | None = None
+    try:
+        while True:
+            if isinstance(step, Answer):
+                target, value, step = step.compute, step.value, None
+            else:
+                if step:
+                    await sleep(step)
+                refusal = await _descend(call)
+                if refusal is not None:
+                    step = call.failed(refusal, clock.now())
+                    if step is None:
+                        raise refusal
+                    refusal = None
+                    continue
+                call.ran = True
+                target = fn
+            if target is not None:
+                alarm, token = _alarm(call)
+                try:
+                    value = target(*args, **kwargs)
+                    if hasattr(value, "__await__"):
+                        value = await value
+                except BaseException as error:
+                    if alarm is not None and alarm.take_back() and isinstance(error, CancelledError):
+                        refusal = DeadlineExceededError(call.timeout, alarm.until)
+                        step = call.failed(refusal, clock.now())
+                        if step is None:
+                            raise refusal from error
+                        refusal = None
+                    else:
+                        step = call.failed(error, clock.now())
+                        if step is None:
+                            raise
+                    continue
+                finally:
+                    if alarm is not None:
+                        disarm(alarm)
+                    if token is not None:
+                        _restore(context, token)
+                if alarm is not None and alarm.fired:
+                    # The function swallowed the cancellation and came back with a value: late, but a value.
+                    alarm.take_back()
+            step = call.returned(value, clock.now())
+            if step is None:
+                return value
+    finally:
+        # What is left in this frame must not lead back to the exception that leaves it.
+        refusal = target = step = None
+        if call.permits:
+            call.release(clock.now())
+        _restore(running, published)
+
+
+def _alarm(call: Call) -> tuple[Alarm | None, Token[float] | None]:
+    if call.timeout is None and not (call.deadline < deadline.NEVER and call.plan.has_timeout):
+        return None, None
+    return arm_alone(call.deadline), context.set(call.deadline)
+
+
+def _restore(variable: ContextVar[T], token: Token[T]) -> None:
+    try:
+        variable.reset(token)
+    except ValueError:
+        # The garbage collector closes an abandoned coroutine in another context than its own, where nothing was set.
+        return
+
+
+async def _descend(call: Call) -> BaseException | None:
+    while True:
+        stop = call.descend(clock.now())
+        if not isinstance(stop, Ticket):
+            return stop
+        permit = await _wait(call, stop)
+        if isinstance(permit, BaseException):
+            return permit
+        call.permits.append(permit)
+
+
+async def _wait(call: Call, ticket: Ticket) -> object:
+    loop = get_running_loop()
+    parked: Future[None] = loop.create_future()
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(look)
+        except RuntimeError:
+            # The loop is closed: the waiting coroutine is gone or going, and abandons its ticket then.
+            return
+
+    def look() -> None:
+        if not parked.done():
+            parked.set_result(None)
+
+    try:
+        ticket.wake_with(wake)
+        while True:
+            now = clock.now()
+            permit = ticket.resolve(now)
+            if not isinstance(permit, float):
+                return permit
+            if call.deadline <= now:
+                ticket.abandon(now)
+                return DeadlineExceededError(call.timeout, call.deadline, "the call was not started, it waited in a queue")
+            until = min(permit, call.deadline)
+            timer = loop.call_later(until - now, look) if until < deadline.NEVER else None
+            try:
+                await parked
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            parked = loop.create_future()
+    except BaseException:
+        ticket.abandon(clock.now())
+        raise

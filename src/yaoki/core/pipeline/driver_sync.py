@@ -1,0 +1,123 @@
+"""The synchronous driver: does what the policies decide. Together with `call.py` it is a complete implementation.
+
+`drive` starts in two ways: from the top, for a call that has entered nothing yet; or from the `step` with which a failed
+healthy call went on. Beside it stands `driver_async`; the two differ in how they sleep, wait and call, and in nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from yaoki.core import deadline
+from yaoki.core.clock import clock
+from yaoki.core.deadline import cells
+from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.pipeline.call import Call
+from yaoki.core.policies.policy import Answer, Ticket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from yaoki.core.pipeline.plan import Plan
+    from yaoki.core.policies.policy import Policy, Step
+
+__all__ = ["drive", "run"]
+
+
+def run(
+    plan: Plan,
+    policies: tuple[Policy, ...],
+    fn: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> object:
+    """Call `fn` through the policies from the top."""
+    call = Call(plan, policies, [], clock.now(), deadline.current())
+    return drive(call, fn, args, kwargs, 0.0)
+
+
+def drive(
+    call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step
+) -> object:
+    """Carry out `step` and all that follows, until the call's outcome is decided; return or raise it."""
+    if call.plan.below is not None:
+        from yaoki.core.pipeline.boundary import crossing
+
+        fn = crossing(call, fn)
+    own = cells.own
+    call.outer, outer_deadline = own.call, own.deadline
+    refusal: BaseException | None = None
+    target: Callable[..., object] | None = None
+    try:
+        while True:
+            if isinstance(step, Answer):
+                target, value, step = step.compute, step.value, None
+            else:
+                if step:
+                    clock.sleep(step)
+                refusal = _descend(call)
+                if refusal is not None:
+                    step = call.failed(refusal, clock.now())
+                    if step is None:
+                        raise refusal
+                    refusal = None
+                    continue
+                call.ran = True
+                target = fn
+            if target is not None:
+                own.call, own.deadline = call, call.deadline
+                try:
+                    value = target(*args, **kwargs)
+                except BaseException as error:
+                    step = call.failed(error, clock.now())
+                    if step is None:
+                        raise
+                    continue
+            step = call.returned(value, clock.now())
+            if step is None:
+                return value
+    finally:
+        own.call, own.deadline = call.outer, outer_deadline
+        # What is left in this frame must not lead back to the exception that leaves it.
+        refusal = target = step = None
+        if call.permits:
+            call.release(clock.now())
+
+
+def _descend(call: Call) -> BaseException | None:
+    while True:
+        stop = call.descend(clock.now())
+        if not isinstance(stop, Ticket):
+            return stop
+        permit = _wait(call, stop)
+        if isinstance(permit, BaseException):
+            return permit
+        call.permits.append(permit)
+
+
+def _wait(call: Call, ticket: Ticket) -> object:
+    parked = threading.Lock()
+    parked.acquire()
+
+    def wake() -> None:
+        try:
+            parked.release()
+        except RuntimeError:
+            # Woken twice before it could look again: one look is enough.
+            return
+
+    try:
+        ticket.wake_with(wake)
+        while True:
+            now = clock.now()
+            permit = ticket.resolve(now)
+            if not isinstance(permit, float):
+                return permit
+            if call.deadline <= now:
+                ticket.abandon(now)
+                return DeadlineExceededError(call.timeout, call.deadline, "the call was not started, it waited in a queue")
+            clock.acquire(parked, min(permit, call.deadline) - now)
+    except BaseException:
+        ticket.abandon(clock.now())
+        raise

@@ -1,0 +1,30 @@
+"""The plan of a pipeline: what is the same for all its calls, functions and keys.
+
+A plan ends at its first boundary (a hedge, a timeout by thread), which runs the policies below it in calls of their own, by
+the plan `below`. So the number of nested drivers is the number of boundaries, and everything else stays flat.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from yaoki.core.policies.policy import Policy
+
+__all__ = ["Plan"]
+
+
+class Plan:
+    """The policies of a pipeline up to and including its first boundary, and the plan below that (None if there is none)."""
+
+    __slots__ = ("below", "has_timeout", "name", "policies")
+
+    def __init__(self, policies: tuple[Policy, ...], name: str | None, *, is_async: bool) -> None:
+        self.name = name
+        self.policies = policies
+        self.below: Plan | None = None
+        for index, policy in enumerate(policies):
+            if policy.is_async_boundary if is_async else policy.is_boundary:
+                self.policies = policies[: index + 1]
+                self.below = Plan(policies[index + 1 :], name, is_async=is_async)
+                break
+        self.has_timeout = any(policy.kind == "timeout" for policy in self.policies)

@@ -1,0 +1,142 @@
+"""Asynchronous deadlines: one timer for many calls, and the cancellation that is told apart from everybody else's.
+
+All healthy calls of one Timeout have one duration, so their deadlines come in order: a dict as a queue and one loop timer at
+its head serve them all. A call whose deadline is another one (an inherited deadline, a second attempt) takes a timer of its
+own. When the time is over the task is cancelled, as `asyncio.timeout` does it, and the cancellation is taken back and turned
+into DeadlineExceededError, unless somebody else wants the task cancelled too.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from asyncio.tasks import current_task
+
+from yaoki.core.clock import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Task, TimerHandle
+
+    from yaoki.core.policies.timeout import Timeout
+
+__all__ = ["Alarm", "arm", "arm_alone", "disarm"]
+
+
+class Alarm:
+    """The deadline of one task's running call. `fired`: the task was cancelled for it."""
+
+    fired = False
+    queue: _Queue | None = None
+    handle: TimerHandle | None = None
+
+    def __init__(self, task: Task[object], until: float) -> None:
+        self.task = task
+        self.until = until
+        # As it is now, not when the alarm fires: a cancellation by somebody else that comes before it must win.
+        self.cancelling = task.cancelling()
+
+    def fire(self) -> None:
+        """The time is over: cancel the task, unless somebody else has."""
+        if self.task.cancelling() <= self.cancelling:
+            self.fired = True
+            self.task.cancel()
+
+    def fire_alone(self) -> None:
+        """The same for an alarm with a timer of its own, which may come a little early."""
+        left = self.until - clock.now()
+        if left > 0.0:
+            self.handle = get_running_loop().call_later(left, self.fire_alone)
+        else:
+            self.handle = None
+            self.fire()
+
+    def take_back(self) -> bool:
+        """Take the cancellation back, if there was one; whether it was the only one."""
+        return self.fired and self.task.uncancel() <= self.cancelling
+
+
+class _Queue:
+    """The alarms of one duration on one loop, in the order of their deadlines, with one timer at the head."""
+
+    __slots__ = ("alarms", "loop", "waiting")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.loop = loop
+        self.alarms: dict[Alarm, None] = {}
+        self.waiting = False
+
+    def wait(self, seconds: float) -> None:
+        self.waiting = True
+        self.loop.call_later(seconds, self.ring)
+
+    def ring(self) -> None:
+        self.waiting = False
+        now = clock.now()
+        while self.alarms:
+            alarm = next(iter(self.alarms))
+            if alarm.until > now:
+                self.wait(alarm.until - now)
+                return
+            del self.alarms[alarm]
+            alarm.fire()
+
+
+class Queues:
+    """The queues of one Timeout, one for each event loop that is still open."""
+
+    __slots__ = ("latest", "others")
+
+    def __init__(self, first: _Queue) -> None:
+        self.latest = first
+        self.others: list[_Queue] = []
+
+    def of(self, loop: AbstractEventLoop) -> _Queue:
+        """The queue on this loop; those of closed loops are forgotten."""
+        self.others = [queue for queue in (*self.others, self.latest) if not queue.loop.is_closed()]
+        for queue in self.others:
+            if queue.loop is loop:
+                self.others.remove(queue)
+                self.latest = queue
+                return queue
+        self.latest = _Queue(loop)
+        return self.latest
+
+
+def arm(timeout: Timeout, until: float) -> Alarm | None:
+    """An alarm at `until` in the queue of `timeout`; calls must come in the order of `until`. None outside a task."""
+    loop = get_running_loop()
+    task = current_task(loop)
+    if task is None:
+        return None
+    queues = timeout.timers
+    if queues is None:
+        queues = timeout.timers = Queues(_Queue(loop))
+    assert isinstance(queues, Queues)
+    queue = queues.latest
+    if queue.loop is not loop:
+        queue = queues.of(loop)
+    alarm = Alarm(task, until)
+    alarm.queue = queue
+    queue.alarms[alarm] = None
+    if not queue.waiting:
+        queue.wait(until - clock.now())
+    return alarm
+
+
+def arm_alone(until: float) -> Alarm | None:
+    """An alarm at `until` with a timer of its own. None outside a task."""
+    loop = get_running_loop()
+    task = current_task(loop)
+    if task is None:
+        return None
+    alarm = Alarm(task, until)
+    alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
+    return alarm
+
+
+def disarm(alarm: Alarm) -> None:
+    """The call is over, whatever came out."""
+    if alarm.queue is not None:
+        alarm.queue.alarms.pop(alarm, None)
+    elif alarm.handle is not None:
+        alarm.handle.cancel()

@@ -1,0 +1,1 @@
+"""The policies: each decides about one call."""

@@ -1,0 +1,500 @@
+"""The circuit breaker: stops calling what is down, and finds out with a few trial calls when it is back (SPEC B1 to B8).
+
+| state | a call | a failure | a success | leaves when |
+| --- | --- | --- | --- | --- |
+| CLOSED | is admitted | is counted in the window | is counted in the window | the window trips -> OPEN |
+| OPEN | is refused | - | - | a call comes at `open_timeout` or later -> HALF_OPEN |
+| HALF_OPEN | is admitted while trials are free | -> OPEN | counts; enough -> CLOSED | as said, or a trial hangs -> OPEN |
+
+There are three outcomes: failure, success, and *ignored*, which judges nothing and only gives a trial's permit back: a call that
+was cancelled, a fault that is not the dependency's (the classifier says whose it is), a refusal by a policy further in, or
+the caller's own deadline. A late result, of an era that has ended, changes nothing. No lock is held while a call runs.
+"""
+
+from __future__ import annotations
+
+from yaoki.core import events
+from yaoki.core.clock import clock
+from yaoki.core.faults.category import Origin
+from yaoki.core.faults.errors import CircuitOpenError, Rejected
+from yaoki.core.interpreter import GIL, lock_of
+from yaoki.core.policies.breaker_config import (
+    breaker_config,
+    calls,
+    parameters_from_env,
+    parameters_from_mapping,
+)
+from yaoki.core.policies.breaker_states import CircuitState, History, Lease, Opened, Timed, Trials
+from yaoki.core.policies.parameters import matches
+from yaoki.core.policies.policy import Fragment, Policy
+from yaoki.core.windows import Held, Seconds, Window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from typing import TypeAlias
+
+    from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.breaker_config import BreakerConfig
+    from yaoki.core.policies.parameters import Condition
+    from yaoki.core.windows import CallsWindow, SecondsWindow
+
+    _Change: TypeAlias = tuple[CircuitState, CircuitState, float]
+
+__all__ = ["CircuitBreaker", "CircuitState"]
+
+
+class CircuitBreaker(Policy):
+    """Refuses calls to a dependency that fails, until trial calls show that it is back.
+
+    It opens on `failure_threshold` failures since the last success (5 when no rate is given), with `failure_window` only on
+    those younger than that many seconds; or on `failure_rate` of the calls in `window` (`calls(n)` or `seconds(s)`), once
+    there are `minimum_calls`; or on `slow_call_rate` of calls that took `slow_call_duration` seconds or longer.
+
+    It stays open `open_timeout` seconds, times `open_timeout_multiplier` for each further opening in a row, up to
+    `open_timeout_cap`, less a random share of at most `open_timeout_jitter`. Then at most `half_open_max_calls` trial calls run
+    at once; one that takes longer than `half_open_timeout` seconds counts as failed. `success_threshold` successes close, the
+    first failure re-opens; with `half_open_success_rate` the rate decides after `half_open_max_calls` settled trials.
+
+    `failure_on` and `ignore` take an exception type, a tuple of types or a predicate; with `failure_on` the classifier is not
+    asked, and `ignore` goes first. Raises ConfigurationError for a parameter out of range.
+    """
+
+    __slots__ = ("__weakref__", "closed", "config", "history", "key", "shut")
+
+    kind = "circuit_breaker"
+
+    config: BreakerConfig
+    closed: Window | None
+    """The window of the present CLOSED era, or None: the gate and the permit in one."""
+    shut: Opened | Trials | None
+    """The present (or last) era that was not CLOSED."""
+
+    def __init__(
+        self,
+        *,
+        failure_threshold: int | None = None,
+        failure_window: float | None = None,
+        failure_rate: float | None = None,
+        window: CallsWindow | SecondsWindow = calls(100),
+        minimum_calls: int = 10,
+        slow_call_duration: float | None = None,
+        slow_call_rate: float | None = None,
+        open_timeout: float = 30.0,
+        open_timeout_multiplier: float = 1.0,
+        open_timeout_cap: float | None = None,
+        open_timeout_jitter: float = 0.0,
+        half_open_max_calls: int = 1,
+        half_open_timeout: float = 30.0,
+        success_threshold: int = 1,
+        half_open_success_rate: float | None = None,
+        failure_on: Condition | None = None,
+        ignore: Condition = (),
+        name: str | None = None,
+    ) -> None:
+        self.config = breaker_config(
+            failure_threshold=failure_threshold,
+            failure_window=failure_window,
+            failure_rate=failure_rate,
+            window=window,
+            minimum_calls=minimum_calls,
+            slow_call_duration=slow_call_duration,
+            slow_call_rate=slow_call_rate,
+            open_timeout=open_timeout,
+            open_timeout_multiplier=open_timeout_multiplier,
+            open_timeout_cap=open_timeout_cap,
+            open_timeout_jitter=open_timeout_jitter,
+            half_open_max_calls=half_open_max_calls,
+            half_open_timeout=half_open_timeout,
+            success_threshold=success_threshold,
+            half_open_success_rate=half_open_success_rate,
+            failure_on=failure_on,
+            ignore=ignore,
+            name=name,
+        )
+        self._start(None)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, prefix: str = "CIRCUIT_", **parameters: object) -> CircuitBreaker:
+        """A breaker configured by `CIRCUIT_FAILURE_THRESHOLD`, `CIRCUIT_FAILURE_WINDOW_SECS`, `CIRCUIT_OPEN_TIMEOUT_SECS` and
+        `CIRCUIT_SUCCESS_THRESHOLD`; unset ones are 5, 5 s, 5 s and 2. Further parameters as in the constructor (SPEC B8).
+
+        Raises ConfigurationError naming a variable whose value is malformed or out of range.
+        """
+        return cls.from_mapping({**parameters_from_env(environ, prefix), **parameters})
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object]) -> CircuitBreaker:
+        """A breaker configured by a mapping, such as a TOML table; `window` is `{calls = 100}` or `{seconds = 30.0}`.
+
+        Raises ConfigurationError naming an unknown key or a wrong value (SPEC B8).
+        """
+        return cls(**parameters_from_mapping(mapping))  # type: ignore[arg-type]  # the constructor checks every value
+
+    def _start(self, key: Hashable) -> None:
+        self.key = key
+        self.history: History | None = None
+        self.shut = None
+        self.closed = self.config.new_window()
+
+    def fresh(self, key: Hashable) -> CircuitBreaker:
+        """A closed breaker with the same configuration, for one key."""
+        breaker = CircuitBreaker.__new__(CircuitBreaker)
+        breaker.config = self.config
+        breaker._start(key)
+        return breaker
+
+    @property
+    def name(self) -> str | None:
+        """The name given at construction."""
+        return self.config.name
+
+    # Admission
+
+    def enter(self, call: Call, now: float) -> object:
+        """Admit the call, as a trial if the circuit was open long enough; or refuse it with CircuitOpenError."""
+        permit: object = self.closed
+        if permit is None:
+            shut = self.shut
+            if shut is not None and now < shut.until:
+                shut.refused += 1
+                return CircuitOpenError(self, shut.until, shut)
+            permit = self._trial(now)
+            if isinstance(permit, Exception):
+                return permit
+        return permit if self.config.slow_call_duration is None else Timed(permit, now)  # type: ignore[arg-type]  # a permit
+
+    def _trial(self, now: float) -> object:
+        trials = Trials(now)
+        lease = Lease(trials, now + self.config.half_open_timeout)
+        change: _Change | None = None
+        with lock_of(self):
+            if self.closed is not None:
+                return self.closed
+            shut = self.shut
+            if isinstance(shut, Opened):
+                if now < shut.until:
+                    shut.refused += 1
+                    return CircuitOpenError(self, shut.until, shut)
+                trials.since = shut.since
+                self._history_locked().fold(shut)
+                self._history_locked().enter(CircuitState.HALF_OPEN)
+                self.shut = shut = trials
+                change = (CircuitState.OPEN, CircuitState.HALF_OPEN, 0.0)
+            assert shut is not None
+            permit, reopened = self._lease_locked(shut, lease, now)
+        self._tell(change)
+        self._tell(reopened)
+        return permit
+
+    def _lease_locked(self, trials: Trials, lease: Lease, now: float) -> tuple[object, _Change | None]:
+        if trials.purge_locked(now):
+            trials.failed += 1
+            reopened = self._open_locked(CircuitState.HALF_OPEN, now)
+            assert isinstance(self.shut, Opened)
+            self.shut.refused += 1
+            return CircuitOpenError(self, self.shut.until, self.shut), reopened
+        taken = len(trials.leases)
+        if self.config.half_open_success_rate is not None:
+            taken += trials.ok + trials.failed
+        if taken >= self.config.half_open_max_calls:
+            trials.refused += 1
+            return CircuitOpenError(self, max(now, trials.earliest_deadline(now)), trials), None
+        lease.era = trials
+        trials.leases[lease] = None
+        return lease, None
+
+    # Outcomes
+
+    def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> None:
+        """Count the outcome, and open or close the circuit if that is what it decides."""
+        slow = False
+        if isinstance(permit, Timed):
+            slow = now - permit.start >= (self.config.slow_call_duration or 0.0)
+            permit = permit.permit
+        if error is None:
+            self._succeeded(permit, now, slow=slow)
+        elif not isinstance(error, Exception):
+            _give_back(permit)
+        else:
+            self._judge(call, permit, error, now, slow=slow)
+
+    def _judge(self, call: Call, permit: object, error: Exception, now: float, *, slow: bool) -> None:
+        try:
+            failed = self._is_failure(call, error)
+        except BaseException:
+            _give_back(permit)
+            raise
+        if failed:
+            self._failed(permit, now, slow=slow)
+            return
+        _give_back(permit)
+        with lock_of(self):
+            self._history_locked().ignored += 1
+
+    def _is_failure(self, call: Call, error: Exception) -> bool:
+        if not call.ran or isinstance(error, Rejected) or call.is_callers_deadline(error):
+            return False
+        config = self.config
+        if config.ignore and matches(config.ignore, error):
+            return False
+        if config.failure_on is not None:
+            return matches(config.failure_on, error)
+        return call.fault(error).origin is Origin.DEPENDENCY
+
+    def _succeeded(self, permit: object, now: float, *, slow: bool) -> None:
+        if isinstance(permit, Lease):
+            # A slow trial shows that the dependency is still slow: it does not close the circuit.
+            self._settle(permit, now, ok=not slow)
+        elif slow:
+            self._slow(permit, now)
+        elif isinstance(permit, Window):
+            if isinstance(permit, Seconds) and now >= permit.edge:
+                self.turn(permit, now)
+            if GIL:
+                permit.ok += 1
+            else:
+                with lock_of(self):
+                    permit.ok += 1
+
+    def _slow(self, window: object, now: float) -> None:
+        assert isinstance(window, Window)
+        change = None
+        with lock_of(self):
+            if isinstance(window, Seconds):
+                window.turn_locked(self.config, now)
+            window.ok += 1
+            if window.slow_locked(self.config, now) and window is self.closed:
+                change = self._open_locked(CircuitState.CLOSED, now)
+        self._tell(change)
+
+    def _failed(self, permit: object, now: float, *, slow: bool) -> None:
+        if isinstance(permit, Lease):
+            self._settle(permit, now, ok=False)
+            return
+        assert isinstance(permit, Window)
+        change = None
+        with lock_of(self):
+            if permit.fail_locked(self.config, now, slow=slow) and permit is self.closed:
+                change = self._open_locked(CircuitState.CLOSED, now)
+        self._tell(change)
+
+    def _settle(self, lease: Lease, now: float, *, ok: bool) -> None:
+        window = self.config.new_window()
+        change = None
+        with lock_of(self):
+            trials = lease.era
+            if lease.done or self.closed is not None or trials is not self.shut:
+                return
+            lease.done = True
+            trials.leases.pop(lease, None)
+            if ok and now < lease.deadline:
+                trials.ok += 1
+            else:
+                trials.failed += 1
+            verdict = self._verdict_locked(trials)
+            if verdict is True:
+                change = self._close_locked(window)
+            elif verdict is False:
+                change = self._open_locked(CircuitState.HALF_OPEN, now)
+        self._tell(change)
+
+    def _verdict_locked(self, trials: Trials) -> bool | None:
+        config = self.config
+        if config.half_open_success_rate is None:
+            return False if trials.failed else True if trials.ok >= config.success_threshold else None
+        settled = trials.ok + trials.failed
+        return None if settled < config.half_open_max_calls else trials.ok / settled >= config.half_open_success_rate
+
+    def turn(self, window: Seconds, now: float) -> None:
+        """Turn the buckets of a time window; a healthy call does it when the current bucket is over."""
+        with lock_of(self):
+            window.turn_locked(self.config, now)
+
+    # Transitions
+
+    def _history_locked(self) -> History:
+        if self.history is None:
+            self.history = History()
+        return self.history
+
+    def _open_locked(self, previous: CircuitState, now: float) -> _Change:
+        history = self._history_locked()
+        history.opened += 1
+        history.opened_in_a_row += 1
+        length = self.config.open_for(history.opened_in_a_row, clock.random() if self.config.open_timeout_jitter else 0.0)
+        self._shut_locked(Opened(now, now + length), history)
+        return previous, CircuitState.OPEN, length
+
+    def _shut_locked(self, opened: Opened, history: History) -> None:
+        ended = self.closed if self.closed is not None else self.shut
+        if ended is not None:
+            history.fold(ended)
+        history.enter(CircuitState.OPEN)
+        self.shut = opened
+        self.closed = None
+
+    def _close_locked(self, window: Window) -> _Change | None:
+        if self.closed is not None:
+            self._history_locked().fold(self.closed)
+            self.closed = window
+            return None
+        previous = self.state
+        history = self._history_locked()
+        if self.shut is not None:
+            history.fold(self.shut)
+        history.opened_in_a_row = 0
+        history.enter(CircuitState.CLOSED)
+        self.closed = window
+        return previous, CircuitState.CLOSED, 0.0
+
+    def _tell(self, change: _Change | None) -> None:
+        if change is not None and events.listeners:
+            previous, state, retry_after = change
+            history = self.history
+            in_a_row = 0 if history is None else history.opened_in_a_row
+            events.emit(
+                events.CircuitChanged(
+                    breaker=self.name,
+                    key=self.key,
+                    previous=previous.value,
+                    state=state.value,
+                    opened_in_a_row=in_a_row,
+                    retry_after=retry_after if state is CircuitState.OPEN else None,
+                )
+            )
+
+    # By hand (SPEC B6)
+
+    def isolate(self) -> None:
+        """Hold the circuit open until `reset` or `force_close`."""
+        opened = Opened(clock.now(), float("inf"))
+        with lock_of(self):
+            previous = self.state
+            self._shut_locked(opened, self._history_locked())
+        self._tell((previous, CircuitState.OPEN, float("inf")) if previous is not CircuitState.OPEN else None)
+
+    def force_close(self) -> None:
+        """Hold the circuit closed, whatever fails, until `reset` or `isolate`."""
+        window = Held()
+        with lock_of(self):
+            change = self._close_locked(window)
+        self._tell(change)
+
+    def reset(self) -> None:
+        """Close the circuit and start counting anew; totals and history stay."""
+        window = self.config.new_window()
+        with lock_of(self):
+            change = self._close_locked(window)
+            if self.history is not None:
+                self.history.opened_in_a_row = 0
+        self._tell(change)
+
+    # Reading
+
+    @property
+    def state(self) -> CircuitState:
+        """CLOSED, OPEN or HALF_OPEN. An open circuit whose time is over stays OPEN until the next call comes."""
+        if self.closed is not None:
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if isinstance(self.shut, Opened) else CircuitState.HALF_OPEN
+
+    def shut_until(self, now: float) -> float:
+        """Until when calls are refused, as far as is known."""
+        if self.closed is not None or self.shut is None:
+            return now
+        return self.shut.until
+
+    def evictable(self, now: float) -> bool:
+        """Whether forgetting this state changes nothing: not while open before its time, on trial, or held by hand."""
+        if self.closed is not None:
+            return not isinstance(self.closed, Held)
+        shut = self.shut
+        if isinstance(shut, Trials):
+            return all(lease.done or lease.deadline <= now for lease in list(shut.leases))
+        return shut is None or shut.until <= now
+
+    def snapshot(self, now: float | None = None) -> dict[str, object]:
+        """State, counts and history at one moment, JSON-ready. Results that came after their era are not in the totals."""
+        now = clock.now() if now is None else now
+        with lock_of(self):
+            return self._snapshot_locked(now)
+
+    def _snapshot_locked(self, now: float) -> dict[str, object]:
+        era = self.closed if self.closed is not None else self.shut
+        totals = History()
+        past = self.history
+        if era is not None:
+            totals.fold(era)
+        if past is not None:
+            totals.fold_history(past)
+        window = self.closed
+        failures, successes = (0, 0) if window is None else window.streaks()
+        counted, failed, slow = (0, 0, 0) if window is None else window.rates(self.config, now)
+        shut = None if window is not None else self.shut
+        known = shut is not None and now < shut.until < float("inf")
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "key": self.key if self.key is None or isinstance(self.key, (str, int)) else repr(self.key),
+            "state": self.state.value,
+            "forced": isinstance(window, Held) or (isinstance(shut, Opened) and shut.isolated),
+            "successes": totals.ok,
+            "failures": totals.failed,
+            "ignored": totals.ignored,
+            "rejected": totals.refused,
+            "consecutive_failures": failures,
+            "consecutive_successes": successes,
+            "window_calls": counted,
+            "window_failures": failed,
+            "window_slow_calls": slow,
+            "opened": totals.opened,
+            "opened_in_a_row": totals.opened_in_a_row,
+            "open_for": None if shut is None else max(0.0, now - shut.since),
+            "retry_after": shut.until - now if known and shut is not None else None,
+            "transitions": [{"at": at, "state": state.value} for at, state in totals.transitions],
+        }
+
+    def configuration(self) -> Mapping[str, object]:
+        """The parameters that are set."""
+        return self.config.parameters()
+
+    # The healthy path
+
+    def healthy(self) -> Fragment | None:
+        """One load is the gate and the permit; a success is one increment."""
+        if self.config.slow_call_duration is not None:
+            return self._healthy_timed()
+        success = ["{w}.ok += 1"]
+        if self.config.new_window is Seconds:
+            success[:0] = ["_y_turn = _y_clock.now()", "if _y_turn >= {w}.edge: {p}.turn({w}, _y_turn)"]
+        return Fragment(
+            permit="{w}",
+            gates=("{w} = {p}.closed", "if {w} is None: HANDOVER"),
+            success=tuple(success),
+        )
+
+    def _healthy_timed(self) -> Fragment:
+        limit = round((self.config.slow_call_duration or 0.0) * 1e9)
+        success = ["if _y_end_ns - _y_start_ns >= {limit}: {p}.slow({w})", "else:"]
+        if self.config.new_window is Seconds:
+            success += ["    if _y_end_ns * 1e-9 >= {w}.edge: {p}.turn({w}, _y_end_ns * 1e-9)"]
+        success += ["    {w}.ok += 1"]
+        return Fragment(
+            permit="_y_Timed({w}, _y_start_ns * 1e-9)",
+            gates=("{w} = {p}.closed", "if {w} is None: HANDOVER"),
+            success=tuple(line.replace("{limit}", str(limit)) for line in success),
+            names={"_y_Timed": Timed},
+            start_end=True,
+        )
+
+    def slow(self, window: Window) -> None:
+        """Count a slow success; the generated path calls it."""
+        self._slow(window, clock.now())
+
+
+def _give_back(permit: object) -> None:
+    # Without a lock: the garbage collector may close an abandoned generator, and with it a trial, while this very lock is held.
+    if isinstance(permit, Lease):
+        permit.done = True
+

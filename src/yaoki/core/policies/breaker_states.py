@@ -1,0 +1,147 @@
+"""The states of a circuit, each an object: its identity is the generation (SPEC B2, B3).
+
+A call holds the era that admitted it. A result that comes after the era has ended meets an object that nobody refers to any
+more, so it changes nothing. CLOSED is a counting window (`windows.py`); OPEN and HALF_OPEN stand here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+from yaoki.core.clock import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from yaoki.core.windows import Window
+
+_FOREVER = float("inf")
+
+
+class CircuitState(str, Enum):
+    """The state of a circuit, as people name it."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+    __str__ = str.__str__
+
+
+class Opened:
+    """An OPEN era: nothing is admitted before `until` (monotonic seconds; infinite while isolated by hand)."""
+
+    __slots__ = ("refused", "since", "until")
+
+    def __init__(self, since: float, until: float) -> None:
+        self.since = since
+        self.until = until
+        self.refused = 0
+
+    @property
+    def isolated(self) -> bool:
+        """Whether a person holds the circuit open."""
+        return self.until == _FOREVER
+
+    def reason(self, now: float) -> str:
+        """Half a sentence for the error that refuses a call."""
+        if self.isolated:
+            return "is isolated by hand"
+        return f"is open since {max(0.0, now - self.since):.3g} s"
+
+
+class Trials:
+    """A HALF_OPEN era: its trial calls and how they went. `since` is when the circuit opened."""
+
+    __slots__ = ("failed", "leases", "ok", "refused", "since", "until")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.until = -_FOREVER
+        self.leases: dict[Lease, None] = {}
+        self.ok = 0
+        self.failed = 0
+        self.refused = 0
+
+    def reason(self, now: float) -> str:
+        """Half a sentence for the error that refuses a call."""
+        return f"is half-open, with its trial calls under way (open since {max(0.0, now - self.since):.3g} s)"
+
+    def purge_locked(self, now: float) -> bool:
+        """Drop the leases that were given back; True if a live one is past its deadline, so its trial hangs."""
+        hangs = False
+        # Over a copy: a destructor run by the garbage collector may settle a trial of this very circuit meanwhile.
+        for lease in list(self.leases):
+            if lease.done:
+                self.leases.pop(lease, None)
+            elif lease.deadline <= now:
+                hangs = True
+        return hangs
+
+    def earliest_deadline(self, now: float) -> float:
+        """When the oldest live trial will count as hung, or `now` if there is none."""
+        return min((lease.deadline for lease in list(self.leases) if not lease.done), default=now)
+
+
+class Lease:
+    """The permit of one trial call. It ends by its result, by being given back, or by its deadline."""
+
+    __slots__ = ("deadline", "done", "era")
+
+    def __init__(self, era: Trials, deadline: float) -> None:
+        self.era = era
+        self.deadline = deadline
+        self.done = False
+
+
+class Timed:
+    """The permit of a call whose duration matters, with its start in monotonic seconds."""
+
+    __slots__ = ("permit", "start")
+
+    def __init__(self, permit: Window | Lease, start: float) -> None:
+        self.permit = permit
+        self.start = start
+
+
+_TRANSITIONS_KEPT = 16
+
+
+class History:
+    """What a circuit went through before its present era; made when it first has something to tell.
+
+    Results that come after their era has ended are not in the totals.
+    """
+
+    __slots__ = ("failed", "ignored", "ok", "opened", "opened_in_a_row", "refused", "transitions")
+
+    def __init__(self) -> None:
+        self.ok = 0
+        self.failed = 0
+        self.ignored = 0
+        self.refused = 0
+        self.opened = 0
+        self.opened_in_a_row = 0
+        self.transitions: deque[tuple[float, CircuitState]] = deque(maxlen=_TRANSITIONS_KEPT)
+
+    def fold(self, era: Window | Opened | Trials) -> None:
+        """Add the counts of an era that ends."""
+        if not isinstance(era, Opened):
+            self.ok += era.ok
+            self.failed += era.failed
+        if isinstance(era, (Opened, Trials)):
+            self.refused += era.refused
+
+    def fold_history(self, past: History) -> None:
+        """Add what came before."""
+        self.ok += past.ok
+        self.failed += past.failed
+        self.ignored += past.ignored
+        self.refused += past.refused
+        self.opened = past.opened
+        self.opened_in_a_row = past.opened_in_a_row
+        self.transitions = past.transitions
+
+    def enter(self, state: CircuitState) -> None:
+        """Note a transition, with the wall clock, for reports."""
+        self.transitions.append((clock.wall(), state))

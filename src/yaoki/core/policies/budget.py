@@ -1,0 +1,68 @@
+"""The retry budget: how many retries a dependency bears, as a share of the calls that succeed (SPEC R4).
+
+A bucket of `capacity` tokens, full at first. A retry takes `retry_cost` (after a refusal for want of capacity,
+`throttled_cost`); a call that succeeds at once puts back 1, one that succeeds after retries puts back what its last retry
+took. So a blip is retried freely, and in an outage retries all but stop. It is asked before the wait, never after it.
+"""
+
+from __future__ import annotations
+
+from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.interpreter import lock_of
+from yaoki.core.policies.parameters import whole
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """Tokens for retries. One budget may serve many pipelines that share a dependency; threads and loops may share it.
+
+    Raises ConfigurationError for a parameter out of range.
+    """
+
+    __slots__ = ("__weakref__", "_tokens", "capacity", "ok", "refused", "retry_cost", "throttled_cost")
+
+    def __init__(self, capacity: int = 500, *, retry_cost: int = 14, throttled_cost: int = 5) -> None:
+        self.capacity = whole("capacity", capacity)
+        self.retry_cost = whole("retry_cost", retry_cost)
+        self.throttled_cost = whole("throttled_cost", throttled_cost)
+        if max(retry_cost, throttled_cost) > capacity:
+            raise ConfigurationError("retry_cost and throttled_cost must be at most capacity, or no retry is ever allowed")
+        self._tokens = capacity
+        self.refused = 0
+        self.ok = 0
+        """First-try successes not yet put back; a healthy call increments it, and the next withdrawal puts them back."""
+
+    def take(self, *, throttled: bool) -> int:
+        """Take the tokens for one retry and return how many, or 0 if there are not enough."""
+        cost = self.throttled_cost if throttled else self.retry_cost
+        with lock_of(self):
+            self._put_back_locked()
+            if self._tokens < cost:
+                self.refused += 1
+                return 0
+            self._tokens -= cost
+            return cost
+
+    def refund(self, tokens: int) -> None:
+        """Put back what the last retry of a call took, since the call succeeded."""
+        with lock_of(self):
+            self._tokens = min(self.capacity, self._tokens + tokens)
+
+    def succeeded(self) -> None:
+        """Count a call that succeeded at once, where a bare increment is not safe."""
+        with lock_of(self):
+            self.ok += 1
+
+    @property
+    def tokens(self) -> int:
+        """Tokens left."""
+        with lock_of(self):
+            self._put_back_locked()
+            return self._tokens
+
+    def _put_back_locked(self) -> None:
+        # Subtracted, not zeroed: a healthy call may increment between the two lines.
+        returned = self.ok
+        self.ok -= returned
+        self._tokens = min(self.capacity, self._tokens + returned)

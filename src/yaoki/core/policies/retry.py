@@ -1,0 +1,353 @@
+"""Retry: whether a failed call is tried again, and when (SPEC R1 to R6).
+
+A failed attempt is followed by another unless one of these says no, asked in this order:
+
+1. what failed: `give_up_on`; `retry_on`, or else the classifier (below FATAL); never a refusal by a policy of ours unless
+   `retry_on` names it; never the caller's own deadline; never what a Retry further in has given up already
+2. `max_attempts`, and `max_elapsed`
+3. the deadline: no wait ends after it
+4. a circuit breaker further in that will still be open: the caller gets the real error, not a refusal
+5. the budget
+
+Anything that is not an `Exception` (cancellation, KeyboardInterrupt) is never retried, whatever a predicate says.
+"""
+
+from __future__ import annotations
+
+from yaoki.core import events
+from yaoki.core.faults.category import Category, Recoverability
+from yaoki.core.faults.errors import ConfigurationError, Rejected, RetryExhaustedError
+from yaoki.core.interpreter import GIL
+from yaoki.core.policies.backoff import Backoff, exponential
+from yaoki.core.policies.budget import Budget
+from yaoki.core.policies.parameters import condition, condition_text, duration, matches, whole
+from yaoki.core.policies.policy import Answer, Fragment, Policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.parameters import Condition
+    from yaoki.core.policies.policy import Step
+
+__all__ = ["UNLIMITED", "Retry"]
+
+UNLIMITED = float("inf")
+"""The explicit word for a Retry that never stops by itself: `Retry(max_attempts=UNLIMITED)`."""
+
+_OWN = Budget()
+"""Stands for "a budget of its own" as a default; never used as a budget."""
+
+
+class RetryConfig:
+    """The validated parameters of a Retry, shared by all keys of a keyed pipeline."""
+
+    __slots__ = (
+        "backoff",
+        "budget",
+        "give_up_on",
+        "max_attempts",
+        "max_elapsed",
+        "name",
+        "per_recoverability",
+        "retry_after_cap",
+        "retry_if_result",
+        "retry_on",
+        "wrap",
+    )
+
+    max_attempts: float
+    backoff: Backoff
+    retry_on: Condition | None
+    give_up_on: Condition
+    retry_if_result: Callable[[object], object] | None
+    budget: Budget | None
+    per_recoverability: Mapping[Recoverability, RetryConfig]
+    max_elapsed: float
+    retry_after_cap: float
+    wrap: bool
+    name: str | None
+
+    def of_class(self, recoverability: Recoverability | None) -> RetryConfig:
+        """The configuration for faults of this class."""
+        return self if recoverability is None else self.per_recoverability.get(recoverability, self)
+
+
+class Retry(Policy):
+    """Calls again what failed in a way that may heal.
+
+    `max_attempts` counts every try, the first included. `backoff` says the waits. `retry_on` and `give_up_on` take an exception
+    type, a tuple of types or a predicate. `retry_if_result` is a predicate of the value; when the attempts are used up the last
+    value is returned. `budget` bounds retries to a share of what succeeds: each Retry has its own unless one is given; None
+    switches it off. `per_recoverability` maps Recoverability to another Retry, whose `max_attempts` and `backoff` hold for that
+    class. `max_elapsed`: no attempt starts later than that many seconds after the first.
+
+    A Retry-After of the server is a floor of the wait, up to `retry_after_cap` seconds; if it does not fit the deadline, the
+    call is given up at once. On giving up, the last exception is raised itself, with a note that says attempts and time; with
+    `wrap=True` a RetryExhaustedError that carries every attempt's exception.
+
+    Raises ConfigurationError for a parameter out of range.
+    """
+
+    __slots__ = ("__weakref__", "budget", "config", "key")
+
+    kind = "retry"
+
+    config: RetryConfig
+    budget: Budget | None
+    """The budget in use, or None while it is full (no retry was needed yet) or switched off."""
+
+    def __init__(
+        self,
+        max_attempts: float = 3,
+        backoff: Backoff | None = None,
+        *,
+        retry_on: Condition | None = None,
+        give_up_on: Condition = (),
+        retry_if_result: Callable[[object], object] | None = None,
+        budget: Budget | None = _OWN,
+        per_recoverability: Mapping[Recoverability, Retry] | None = None,
+        max_elapsed: float = UNLIMITED,
+        retry_after_cap: float = 60.0,
+        wrap: bool = False,
+        name: str | None = None,
+    ) -> None:
+        config = RetryConfig()
+        if max_attempts is None:
+            raise ConfigurationError("max_attempts must be a whole number; for no limit say max_attempts=UNLIMITED")
+        config.max_attempts = UNLIMITED if max_attempts == UNLIMITED else whole("max_attempts", max_attempts)
+        backoff = exponential(0.1, cap=10.0) if backoff is None else backoff
+        if not isinstance(backoff, Backoff):
+            raise ConfigurationError(f"backoff must come from constant, linear or exponential, not {backoff!r}")
+        config.backoff = backoff
+        config.retry_on = None if retry_on is None else condition("retry_on", retry_on)
+        config.give_up_on = condition("give_up_on", give_up_on)
+        if retry_if_result is not None and not callable(retry_if_result):
+            raise ConfigurationError(f"retry_if_result must be a predicate of the value, not {retry_if_result!r}")
+        config.retry_if_result = retry_if_result
+        if budget is not None and not isinstance(budget, Budget):
+            raise ConfigurationError(f"budget must be a Budget, or None to switch it off, not {budget!r}")
+        config.budget = budget
+        config.per_recoverability = _by_class(per_recoverability)
+        config.max_elapsed = duration("max_elapsed", max_elapsed, infinite=True)
+        config.retry_after_cap = duration("retry_after_cap", retry_after_cap, zero=True, infinite=True)
+        config.wrap = bool(wrap)
+        config.name = name
+        self.config = config
+        self.key = None
+        self.budget = None if budget is _OWN else budget
+
+    def fresh(self, key: Hashable) -> Retry:
+        """The same rules for one key; with a budget of its own unless one was given."""
+        retry = Retry.__new__(Retry)
+        retry.config = self.config
+        retry.key = key
+        retry.budget = None if self.config.budget is _OWN else self.config.budget
+        return retry
+
+    @property
+    def name(self) -> str | None:
+        """The name given at construction."""
+        return self.config.name
+
+    # The rule
+
+    def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> Step:
+        """Decide whether the call is tried again, and after how many seconds."""
+        if error is None:
+            return self._returned(call, now)
+        if not isinstance(error, Exception) or call.committed:
+            return None
+        if self.config.wrap:
+            call.errors = [*(call.errors or ()), error]
+        if not self._may_heal(call, error):
+            return self._give_up(call, error, "not_retryable", now) if call.attempt > 1 else None
+        return self._again(call, error, now)
+
+    def _returned(self, call: Call, now: float) -> Step:
+        predicate = self.config.retry_if_result
+        if predicate is not None and not call.committed and predicate(call.value):
+            return self._again(call, None, now)
+        if call.attempt == 1:
+            budget = self.budget
+            if budget is not None:
+                if GIL:
+                    budget.ok += 1
+                else:
+                    budget.succeeded()
+        elif self.budget is not None:
+            self.budget.refund(call.last_cost)
+        return None
+
+    def _may_heal(self, call: Call, error: Exception) -> bool:
+        config = self.config
+        if call.is_callers_deadline(error) or _given_up_further_in(error, config):
+            return False
+        if config.give_up_on and matches(config.give_up_on, error):
+            return False
+        if config.retry_on is not None:
+            return matches(config.retry_on, error)
+        return not isinstance(error, Rejected) and call.fault(error).is_retryable
+
+    def _again(self, call: Call, error: Exception | None, now: float) -> Step:
+        fault = None
+        if error is not None and (self.config.retry_on is None or self.config.per_recoverability):
+            fault = call.fault(error)
+        rules = self.config.of_class(None if fault is None else fault.recoverability)
+        if call.attempt >= rules.max_attempts:
+            return self._give_up(call, error, "attempts", now)
+        delay = rules.backoff.delay(call.attempt, call.last_delay)
+        retry_after = None if fault is None else fault.retry_after
+        asked = 0.0 if retry_after is None else retry_after
+        delay = max(delay, min(asked, self.config.retry_after_cap))
+        ready = now + max(delay, asked)
+        if ready > call.since + self.config.max_elapsed:
+            return self._give_up(call, error, "elapsed", now)
+        if ready >= call.deadline:
+            return self._give_up(call, error, "deadline", now)
+        if call.shut_until(self, now) > now + delay:
+            return self._give_up(call, error, "circuit_open", now)
+        if self.config.budget is not None and not self._take(call, throttled=_is_throttled(fault)):
+            return self._give_up(call, error, "budget", now)
+        if events.listeners:
+            events.emit(
+                events.RetryScheduled(
+                    pipeline=call.name,
+                    key=call.key,
+                    attempt=call.attempt,
+                    max_attempts=rules.max_attempts,
+                    delay=delay,
+                    fault=None if error is None else call.fault(error),
+                )
+            )
+        call.attempt += 1
+        call.last_delay = delay
+        if call.delays is not None:
+            call.delays.append(delay)
+        return delay
+
+    def _take(self, call: Call, *, throttled: bool) -> bool:
+        budget = self.budget
+        if budget is None:
+            budget = self.budget = Budget()
+        call.last_cost = budget.take(throttled=throttled)
+        return call.last_cost > 0
+
+    def _give_up(self, call: Call, error: Exception | None, reason: str, now: float) -> Step:
+        if error is None:
+            return None
+        elapsed = now - call.since
+        if events.listeners:
+            events.emit(
+                events.RetryGivenUp(
+                    pipeline=call.name,
+                    key=call.key,
+                    attempts=call.attempt,
+                    elapsed=elapsed,
+                    reason=reason,
+                    fault=call.fault(error),
+                )
+            )
+        if reason == "attempts" and call.attempt == 1:
+            return None
+        text = _note_text(call, reason, elapsed)
+        if self.config.wrap:
+            return Answer(compute=_raising(text, call.errors or [error]))
+        _write_note(error, GivenUp(text, self.config))
+        return None
+
+    # Reading
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """The tokens left in the budget, and how many retries it refused."""
+        budget = self.budget
+        if budget is None:
+            return {"kind": self.kind, "name": self.name, "budget_tokens": None, "budget_refused": 0}
+        return {"kind": self.kind, "name": self.name, "budget_tokens": budget.tokens, "budget_refused": budget.refused}
+
+    def configuration(self) -> Mapping[str, object]:
+        """The parameters that are set."""
+        config = self.config
+        shown: dict[str, object] = {"max_attempts": config.max_attempts, "backoff": repr(config.backoff)}
+        if config.retry_on is not None:
+            shown["retry_on"] = condition_text(config.retry_on)
+        if config.give_up_on:
+            shown["give_up_on"] = condition_text(config.give_up_on)
+        if config.retry_if_result is not None:
+            shown["retry_if_result"] = condition_text(config.retry_if_result)
+        shown["budget"] = "none" if config.budget is None else "own" if config.budget is _OWN else "shared"
+        if config.per_recoverability:
+            shown["per_recoverability"] = sorted(each.name.lower() for each in config.per_recoverability)
+        if config.max_elapsed != UNLIMITED:
+            shown["max_elapsed"] = config.max_elapsed
+        return shown
+
+    def healthy(self) -> Fragment | None:
+        """A first-try success costs one load, and one increment once the budget has been used."""
+        if self.config.retry_if_result is not None:
+            return None
+        success = () if self.config.budget is None else ("{b} = {p}.budget", "if {b} is not None: {b}.ok += 1")
+        return Fragment(success=success, seconds=self.config.max_elapsed != UNLIMITED)
+
+
+class GivenUp(str):
+    """The note on an exception that a Retry gave up, and who wrote it: a Retry further out leaves the exception alone."""
+
+    __slots__ = ("writer",)
+    writer: RetryConfig
+
+    def __new__(cls, text: str, writer: RetryConfig) -> GivenUp:
+        """A note with its writer."""
+        note = super().__new__(cls, text)
+        note.writer = writer
+        return note
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+_REASONS = {
+    "attempts": "",
+    "elapsed": ": max_elapsed is used up",
+    "deadline": ": the next attempt would start after the deadline",
+    "circuit_open": ": the circuit has opened",
+    "budget": ": the retry budget is exhausted",
+    "not_retryable": ": the last failure is not one that a repetition heals",
+}
+
+
+def _note_text(call: Call, reason: str, elapsed: float) -> str:
+    attempts = "1 attempt" if call.attempt == 1 else f"{call.attempt} attempts"
+    since = "" if call.started else ", counted from the first failure"
+    return f"gave up after {attempts} in {elapsed:.3g} s{since}{_REASONS[reason]}"
+
+
+def _given_up_further_in(error: Exception, writer: RetryConfig) -> bool:
+    return any(isinstance(note, GivenUp) and note.writer is not writer for note in getattr(error, "__notes__", ()))
+
+
+def _write_note(error: Exception, note: GivenUp) -> None:
+    # A program may raise the same object again and again: one note, not one for each time.
+    notes = [each for each in getattr(error, "__notes__", ()) if not isinstance(each, GivenUp)]
+    error.__notes__ = [*notes, note]
+
+
+def _raising(text: str, errors: list[Exception]) -> Callable[..., object]:
+    def give_up(*args: object, **kwargs: object) -> object:
+        raise RetryExhaustedError(text, errors) from errors[-1]
+
+    return give_up
+
+
+def _is_throttled(fault: object) -> bool:
+    return getattr(fault, "category", None) is Category.CAPACITY
+
+
+def _by_class(given: Mapping[Recoverability, Retry] | None) -> Mapping[Recoverability, RetryConfig]:
+    rules: dict[Recoverability, RetryConfig] = {}
+    for recoverability, retry in (given or {}).items():
+        if not isinstance(recoverability, Recoverability) or not isinstance(retry, Retry):
+            raise ConfigurationError("per_recoverability must map Recoverability to Retry")
+        rules[recoverability] = retry.config
+    return rules
