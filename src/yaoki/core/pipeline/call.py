@@ -6,10 +6,11 @@ never keeps an exception. It does nothing itself: the drivers (`driver_sync`, `d
 
 from __future__ import annotations
 
-from yaoki.core import events
+from yaoki.core import deadline, events
+from yaoki.core.clock import clock
 from yaoki.core.faults.classifier import classify
 from yaoki.core.faults.errors import DeadlineExceededError, Rejected
-from yaoki.core.policies.policy import NEUTRAL, Answer, Ticket
+from yaoki.core.policies.policy import NEUTRAL, RESUME, Answer, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from yaoki.core.pipeline.plan import Plan
     from yaoki.core.policies.policy import Policy, Step
 
-__all__ = ["Call"]
+__all__ = ["Call", "begin", "handed_over"]
 
 
 class Call:
@@ -43,6 +44,7 @@ class Call:
     errors: list[Exception] | None = None
     degraded_by: list[tuple[str, Fault]] | None = None
     outer: Call | None = None
+    step: Step = 0.0
     _fault: Fault | None = None
 
     def __init__(
@@ -166,3 +168,37 @@ class Call:
             events.emit(
                 events.CallFailed(pipeline=self.name, key=self.key, attempt=self.attempt, fault=self.fault(error))
             )
+
+
+def begin(plan: Plan, policies: tuple[Policy, ...] | None = None) -> Call:
+    """A call that starts now and has entered nothing yet; `policies` are the states of one key, the plan's own by default."""
+    return Call(plan, plan.policies if policies is None else policies, [], clock.now(), deadline.current())
+
+
+def handed_over(
+    plan: Plan,
+    policies: tuple[Policy, ...],
+    error: BaseException,
+    permits: list[object],
+    started: float | None,
+    outer: float | None,
+) -> Call | None:
+    """A call that failed on the healthy path, holding `permits`, and what its policies decide about `error`.
+
+    `started`: when the call started, None if nobody looked. `outer`: the deadline that stood in place of the one which the
+    healthy path published, None if it published none. Returns None if `error` goes on to the caller; else the call, whose
+    `step` the driver carries out.
+    """
+    now = clock.now()
+    callers = deadline.current() if outer is None else min(outer, deadline.context.get())
+    call = Call(plan, policies, permits, now if started is None else started, callers, started=started is not None)
+    for index, permit in enumerate(permits):
+        if permit is RESUME:
+            permits[index] = policies[index].resume(call, call.since)
+    call.ran = True
+    try:
+        call.step = call.failed(error, now)
+    except BaseException:
+        call.release(now)
+        raise
+    return None if call.step is None else call

@@ -10,7 +10,7 @@ from asyncio import CancelledError, get_running_loop, sleep
 
 from yaoki.core import deadline
 from yaoki.core.clock import clock
-from yaoki.core.deadline import context, running
+from yaoki.core.deadline import running
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.core.pipeline.call import Call
 from yaoki.core.pipeline.timers import arm_alone, disarm
@@ -20,28 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable, Mapping
-    from contextvars import ContextVar, Token
-    from typing import TypeVar
 
     from yaoki.core.pipeline.plan import Plan
-    from yaoki.core.pipeline.timers import Alarm
     from yaoki.core.policies.policy import Policy, Step
 
-    T = TypeVar("T")
-
-__all__ = ["drive_async", "run_async"]
-
-
-async def run_async(
-    plan: Plan,
-    policies: tuple[Policy, ...],
-    fn: Callable[..., object],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-) -> object:
-    """Call `fn` through the policies from the top, and await what it returns."""
-    call = Call(plan, policies, [], clock.now(), deadline.current())
-    return await drive_async(call, fn, args, kwargs, 0.0)
+__all__ = ["drive_async"]
 
 
 async def drive_async(
@@ -73,7 +56,7 @@ async def drive_async(
                 call.ran = True
                 target = fn
             if target is not None:
-                alarm, token = _alarm(call)
+                alarm = arm_alone(call.deadline) if call.plan.has_timeout and call.deadline < deadline.NEVER else None
                 try:
                     value = target(*args, **kwargs)
                     if hasattr(value, "__await__"):
@@ -93,11 +76,6 @@ async def drive_async(
                 finally:
                     if alarm is not None:
                         disarm(alarm)
-                    if token is not None:
-                        _restore(context, token)
-                if alarm is not None and alarm.fired:
-                    # The function swallowed the cancellation and came back with a value: late, but a value.
-                    alarm.take_back()
             step = call.returned(value, clock.now())
             if step is None:
                 return value
@@ -106,21 +84,11 @@ async def drive_async(
         refusal = target = step = None
         if call.permits:
             call.release(clock.now())
-        _restore(running, published)
-
-
-def _alarm(call: Call) -> tuple[Alarm | None, Token[float] | None]:
-    if call.timeout is None and not (call.deadline < deadline.NEVER and call.plan.has_timeout):
-        return None, None
-    return arm_alone(call.deadline), context.set(call.deadline)
-
-
-def _restore(variable: ContextVar[T], token: Token[T]) -> None:
-    try:
-        variable.reset(token)
-    except ValueError:
-        # The garbage collector closes an abandoned coroutine in another context than its own, where nothing was set.
-        return
+        try:
+            running.reset(published)
+        except ValueError:
+            # The garbage collector closes an abandoned coroutine in another context than its own, where nothing was set.
+            pass
 
 
 async def _descend(call: Call) -> BaseException | None:

@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import threading
 
-from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cells
 from yaoki.core.faults.errors import DeadlineExceededError
-from yaoki.core.pipeline.call import Call
 from yaoki.core.policies.policy import Answer, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yaoki.core.pipeline.plan import Plan
-    from yaoki.core.policies.policy import Policy, Step
+    from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.policy import Step
 
-__all__ = ["drive", "run"]
-
-
-def run(
-    plan: Plan,
-    policies: tuple[Policy, ...],
-    fn: Callable[..., object],
-    args: tuple[object, ...],
-    kwargs: Mapping[str, object],
-) -> object:
-    """Call `fn` through the policies from the top."""
-    call = Call(plan, policies, [], clock.now(), deadline.current())
-    return drive(call, fn, args, kwargs, 0.0)
+__all__ = ["drive"]
 
 
 def drive(

@@ -6,14 +6,11 @@ plain functions and coroutines run generated code (`generate.py`); everything el
 
 from __future__ import annotations
 
-from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cells, running
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.pipeline.call import Call
-from yaoki.core.pipeline.driver_sync import drive, run
+from yaoki.core.pipeline.execute import execute, execute_async
 from yaoki.core.pipeline.order import check_order
-from yaoki.core.pipeline.outcome import Outcome
 from yaoki.core.pipeline.plan import Plan
 from yaoki.core.pipeline.registry import register
 from yaoki.core.policies.policy import Policy
@@ -24,8 +21,10 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
     from yaoki.core.pipeline.blocks import Attempts
+    from yaoki.core.pipeline.call import Call
     from yaoki.core.pipeline.describe import Description
     from yaoki.core.pipeline.keyed import Keyed
+    from yaoki.core.pipeline.outcome import Outcome
 
     F = TypeVar("F", bound=Callable[..., Any])
     P = ParamSpec("P")
@@ -92,42 +91,13 @@ class Pipeline:
             setattr(self, name, made)
             return made
 
-    def run(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `call` does, by the driver alone: for pipelines that are used once."""
-        return run(self._plan, self._plan.policies, fn, args, kwargs)  # type: ignore[return-value]  # what fn returns
-
-    async def arun(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `acall` does, by the driver alone."""
-        from yaoki.core.pipeline.driver_async import run_async
-
-        plan = self._async_plan
-        return await run_async(plan, plan.policies, fn, args, kwargs)  # type: ignore[return-value]  # what fn returns
-
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` through the policies; return the outcome instead of raising. Cancellation is still raised."""
-        call = self._recorded(self._plan)
-        try:
-            value = drive(call, fn, args, kwargs, 0.0)
-        except Exception as error:  # noqa: BLE001  # the outcome carries it to the caller
-            return _outcome(call, None, error)
-        return _outcome(call, value, None)
+        return execute(self._plan, fn, args, kwargs)
 
     async def aexecute(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` through the policies and await it; return the outcome instead of raising. Cancellation is still raised."""
-        from yaoki.core.pipeline.driver_async import drive_async
-
-        call = self._recorded(self._async_plan)
-        try:
-            value = await drive_async(call, fn, args, kwargs, 0.0)
-        except Exception as error:  # noqa: BLE001  # the outcome carries it to the caller
-            return _outcome(call, None, error)
-        return _outcome(call, value, None)
-
-    def _recorded(self, plan: Plan) -> Call:
-        call = Call(plan, plan.policies, [], clock.now(), deadline.current())
-        call.delays = []
-        call.degraded_by = []
-        return call
+        return await execute_async(self._async_plan, fn, args, kwargs)
 
     def attempts(self) -> Attempts:
         """The block form: `for attempt in pipeline.attempts(): with attempt: ...`; `async for` and `async with` likewise."""
@@ -168,15 +138,3 @@ class Pipeline:
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
         return f"<Pipeline{name}: {' > '.join(type(policy).__name__ for policy in self.policies)}>"
-
-
-def _outcome(call: Call, value: object, error: Exception | None) -> Outcome[Any]:
-    outcome: Outcome[Any] = Outcome()
-    outcome.value = value
-    outcome.error = error
-    outcome.fault = None if error is None else call.fault(error)
-    outcome.attempts = call.attempt
-    outcome.delays = tuple(call.delays or ())
-    outcome.elapsed = clock.now() - call.since
-    outcome.degraded_by = tuple(call.degraded_by or ())
-    return outcome

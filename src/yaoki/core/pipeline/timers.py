@@ -8,18 +8,25 @@ into DeadlineExceededError, unless somebody else wants the task cancelled too.
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
+from asyncio import CancelledError, get_running_loop
 from asyncio.tasks import current_task
 
 from yaoki.core.clock import clock
+from yaoki.core.deadline import context
+from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.pipeline.call import handed_over
+from yaoki.core.policies.timeout import Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task, TimerHandle
+    from contextvars import Token
 
-    from yaoki.core.policies.timeout import Timeout
+    from yaoki.core.pipeline.call import Call
+    from yaoki.core.pipeline.plan import Plan
+    from yaoki.core.policies.policy import Policy
 
-__all__ = ["Alarm", "arm", "arm_alone", "disarm"]
+__all__ = ["Alarm", "arm", "arm_alone", "disarm", "handed_over_late"]
 
 
 class Alarm:
@@ -28,6 +35,7 @@ class Alarm:
     fired = False
     queue: _Queue | None = None
     handle: TimerHandle | None = None
+    token: Token[float]
 
     def __init__(self, task: Task[object], until: float) -> None:
         self.task = task
@@ -52,7 +60,10 @@ class Alarm:
 
     def take_back(self) -> bool:
         """Take the cancellation back, if there was one; whether it was the only one."""
-        return self.fired and self.task.uncancel() <= self.cancelling
+        if not self.fired:
+            return False
+        self.fired = False
+        return self.task.uncancel() <= self.cancelling
 
 
 class _Queue:
@@ -103,7 +114,10 @@ class Queues:
 
 
 def arm(timeout: Timeout, until: float) -> Alarm | None:
-    """An alarm at `until` in the queue of `timeout`; calls must come in the order of `until`. None outside a task."""
+    """Publish the deadline `until` and set an alarm for it in the queue of `timeout`; `disarm` ends both.
+
+    Calls must come in the order of `until`. None, and nothing is done, outside a task.
+    """
     loop = get_running_loop()
     task = current_task(loop)
     if task is None:
@@ -111,32 +125,67 @@ def arm(timeout: Timeout, until: float) -> Alarm | None:
     queues = timeout.timers
     if queues is None:
         queues = timeout.timers = Queues(_Queue(loop))
-    assert isinstance(queues, Queues)
-    queue = queues.latest
+    queue: _Queue = queues.latest  # type: ignore[attr-defined]  # Queues, which policies do not know
     if queue.loop is not loop:
-        queue = queues.of(loop)
+        queue = queues.of(loop)  # type: ignore[attr-defined]  # Queues, which policies do not know
     alarm = Alarm(task, until)
     alarm.queue = queue
     queue.alarms[alarm] = None
     if not queue.waiting:
         queue.wait(until - clock.now())
+    alarm.token = context.set(until)
     return alarm
 
 
 def arm_alone(until: float) -> Alarm | None:
-    """An alarm at `until` with a timer of its own. None outside a task."""
+    """The same with a timer of its own, for a deadline that no queue is in order for."""
     loop = get_running_loop()
     task = current_task(loop)
     if task is None:
         return None
     alarm = Alarm(task, until)
     alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
+    alarm.token = context.set(until)
     return alarm
 
 
 def disarm(alarm: Alarm) -> None:
-    """The call is over, whatever came out."""
+    """The call is over, whatever came out. A cancellation that the function swallowed is taken back."""
     if alarm.queue is not None:
         alarm.queue.alarms.pop(alarm, None)
     elif alarm.handle is not None:
         alarm.handle.cancel()
+    if alarm.fired:
+        alarm.take_back()
+    try:
+        context.reset(alarm.token)
+    except ValueError:
+        # The garbage collector closes an abandoned coroutine in another context than its own, where nothing was set.
+        return
+
+
+def handed_over_late(
+    plan: Plan,
+    policies: tuple[Policy, ...],
+    error: BaseException,
+    permits: list[object],
+    started: float | None,
+    outer: float | None,
+    alarm: Alarm,
+) -> Call | None:
+    """`handed_over` for a call under an alarm: its cancellation becomes DeadlineExceededError, which is judged, and raised."""
+    if not (alarm.take_back() and isinstance(error, CancelledError)):
+        return handed_over(plan, policies, error, permits, started, outer)
+    late = DeadlineExceededError(_tightest(policies), alarm.until)
+    try:
+        call = handed_over(plan, policies, late, permits, started, outer)
+        if call is None:
+            raise late from error
+        return call
+    finally:
+        del late
+
+
+def _tightest(policies: tuple[Policy, ...]) -> Policy:
+    timeouts = [policy for policy in policies if isinstance(policy, Timeout)]
+    return min(timeouts, key=lambda timeout: timeout.seconds)

@@ -462,30 +462,32 @@ class CircuitBreaker(Policy):
     # The healthy path
 
     def healthy(self) -> Fragment | None:
-        """One load is the gate and the permit; a success is one increment."""
-        if self.config.slow_call_duration is not None:
-            return self._healthy_timed()
-        success = ["{w}.ok += 1"]
-        if self.config.new_window is Seconds:
-            success[:0] = ["_y_turn = _y_clock.now()", "if _y_turn >= {w}.edge: {p}.turn({w}, _y_turn)"]
-        return Fragment(
-            permit="{w}",
-            gates=("{w} = {p}.closed", "if {w} is None: HANDOVER"),
-            success=tuple(success),
+        """One load is the gate and the permit; a success is one increment. A breaker alone refuses without the driver."""
+        gates = ("_y_w{n} = {p}.closed", "if _y_w{n} is None: HANDOVER")
+        alone = (
+            "_y_w{n} = {p}.closed",
+            "if _y_w{n} is None:",
+            "    _y_s{n} = {p}.shut",
+            "    if _y_clock.now() < _y_s{n}.until and not _y_events.listeners:",
+            "        _y_s{n}.refused += 1",
+            "        raise _y_CircuitOpenError({p}, _y_s{n}.until, _y_s{n})",
+            "    HANDOVER",
         )
-
-    def _healthy_timed(self) -> Fragment:
-        limit = round((self.config.slow_call_duration or 0.0) * 1e9)
-        success = ["if _y_end_ns - _y_start_ns >= {limit}: {p}.slow({w})", "else:"]
-        if self.config.new_window is Seconds:
-            success += ["    if _y_end_ns * 1e-9 >= {w}.edge: {p}.turn({w}, _y_end_ns * 1e-9)"]
-        success += ["    {w}.ok += 1"]
+        names = {"_y_CircuitOpenError": CircuitOpenError, "_y_Timed": Timed}
+        by_time = self.config.new_window is Seconds
+        turn = ("if _y_end >= _y_w{n}.edge: {p}.turn(_y_w{n}, _y_end)",) if by_time else ()
+        if self.config.slow_call_duration is None:
+            success = (*turn, "_y_w{n}.ok += 1")
+            return Fragment(permit="_y_w{n}", gates=gates, alone=alone, success=success, names=names, end=by_time)
+        limit = round(self.config.slow_call_duration * 1e9)
+        success = (
+            *turn,
+            f"if _y_end_ns - _y_start_ns >= {limit}: {{p}}.slow(_y_w{{n}})",
+            "else: _y_w{n}.ok += 1",
+        )
+        permit = "_y_Timed(_y_w{n}, _y_start_ns * 1e-9)"
         return Fragment(
-            permit="_y_Timed({w}, _y_start_ns * 1e-9)",
-            gates=("{w} = {p}.closed", "if {w} is None: HANDOVER"),
-            success=tuple(line.replace("{limit}", str(limit)) for line in success),
-            names={"_y_Timed": Timed},
-            start_end=True,
+            permit=permit, gates=gates, alone=alone, success=success, names=names, end=by_time, nanoseconds=True
         )
 
     def slow(self, window: Window) -> None:

@@ -110,20 +110,25 @@ class Policy:
         return _alone(self)(fn)
 
     def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call `fn` guarded by this policy alone. A `Pipeline` of the policy does it faster."""
-        return _alone(self).run(fn, *args, **kwargs)
+        """Call `fn` guarded by this policy alone. The `call` of a Pipeline is faster."""
+        from yaoki.core.pipeline.alone import begin_alone, drive
+
+        return drive(begin_alone(self), fn, args, kwargs, 0.0)  # type: ignore[return-value]  # what fn returns
 
     async def acall(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call and await `fn` guarded by this policy alone."""
-        return await _alone(self).arun(fn, *args, **kwargs)
+        """Call and await `fn` guarded by this policy alone. The `acall` of a Pipeline is faster."""
+        from yaoki.core.pipeline.alone import begin_alone
+        from yaoki.core.pipeline.driver_async import drive_async
+
+        return await drive_async(begin_alone(self, is_async=True), fn, args, kwargs, 0.0)  # type: ignore[return-value]  # what fn returns
 
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` guarded by this policy alone; the outcome instead of an exception."""
         return _alone(self).execute(fn, *args, **kwargs)
 
-    async def aexecute(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+    def aexecute(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[Outcome[R]]:
         """The same, awaited."""
-        return await _alone(self).aexecute(fn, *args, **kwargs)
+        return _alone(self).aexecute(fn, *args, **kwargs)
 
     def attempts(self) -> Attempts:
         """The block form: `for attempt in policy.attempts(): with attempt: ...`; `async for` and `async with` likewise."""
@@ -187,32 +192,34 @@ NEUTRAL = Neutral()
 class Fragment:
     """The source lines of one policy's healthy path. In them `{p}` stands for the policy and `{n}` for its number.
 
-    `gates`: run first, without side effects; they may say `HANDOVER` to give the call to the driver. `take`: takes a place,
-    and may say `HANDOVER`. `permit`: the expression of the permit that a healthy call holds. `success`: runs after the call
-    returned. `always`: runs however the call ended, except when a failure is handed to the driver together with the permit.
-    `start`, `end`: integer nanoseconds before and after the call are needed, as `_y_start_ns` and `_y_end_ns`; `seconds`:
-    the time before the call is needed, as `_y_now`.
+    `gates` run first and have no side effects; they may say `HANDOVER` to give the call to the driver. `alone` are the gates of a
+    policy that stands alone. `take` takes a place and may say `HANDOVER`; at most one policy of a pipeline does so on the
+    healthy path. `permit` is the expression of the permit that a healthy call holds. `success` runs after the call returned.
+    `names` are constants that the lines use. What the lines may read, if they ask for it: `_y_now` (`seconds`) and `_y_end`
+    (`end`), monotonic seconds before and after the call; `_y_start_ns` and `_y_end_ns` (`nanoseconds`), the same as integers.
     """
 
-    __slots__ = ("always", "gates", "names", "permit", "seconds", "start_end", "success", "take")
+    __slots__ = ("alone", "end", "gates", "names", "nanoseconds", "permit", "seconds", "success", "take")
 
     def __init__(
         self,
         *,
         permit: str = "None",
         gates: tuple[str, ...] = (),
+        alone: tuple[str, ...] = (),
         take: tuple[str, ...] = (),
         success: tuple[str, ...] = (),
-        always: tuple[str, ...] = (),
         names: Mapping[str, object] | None = None,
-        start_end: bool = False,
         seconds: bool = False,
+        end: bool = False,
+        nanoseconds: bool = False,
     ) -> None:
         self.permit = permit
         self.gates = gates
+        self.alone = alone or gates
         self.take = take
         self.success = success
-        self.always = always
         self.names = names or {}
-        self.start_end = start_end
         self.seconds = seconds
+        self.end = end
+        self.nanoseconds = nanoseconds

@@ -287,7 +287,7 @@ class Retry(Policy):
         """A first-try success costs one load, and one increment once the budget has been used."""
         if self.config.retry_if_result is not None:
             return None
-        success = () if self.config.budget is None else ("{b} = {p}.budget", "if {b} is not None: {b}.ok += 1")
+        success = () if self.config.budget is None else ("_y_b{n} = {p}.budget", "if _y_b{n} is not None: _y_b{n}.ok += 1")
         return Fragment(success=success, seconds=self.config.max_elapsed != UNLIMITED)
 
 

@@ -103,7 +103,7 @@ class Timeout(Policy):
         call.deadline, call.timeout = permit  # type: ignore[misc]  # the permit that `enter` made
 
     def healthy(self) -> Fragment | None:
-        """The generator publishes the tightest deadline of all timeouts at once, and arms one timer."""
+        """The generator publishes the tightest deadline of all timeouts at once, and arms one timer for it."""
         return Fragment(permit="_y_RESUME", names={"_y_RESUME": RESUME}, seconds=True)
 
     def snapshot(self, now: float) -> dict[str, object]:

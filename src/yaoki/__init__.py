@@ -1,0 +1,146 @@
+"""Yaoki: resilience for Python. Fall seven times, rise eight.
+
+The public names, loaded at first use: a program pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from yaoki.core import deadline, events, presets
+    from yaoki.core.faults import (
+        BulkheadFullError,
+        Category,
+        CircuitOpenError,
+        ConfigurationError,
+        DeadlineExceededError,
+        Fault,
+        Origin,
+        OverloadedError,
+        RateLimitedError,
+        Recoverability,
+        Rejected,
+        RetryExhaustedError,
+        Severity,
+        YaokiError,
+        classify,
+    )
+    from yaoki.core.health.tracker import HealthTracker
+    from yaoki.core.pipeline.keyed import Keyed, KeyState
+    from yaoki.core.pipeline.order import PolicyOrderWarning
+    from yaoki.core.pipeline.outcome import Outcome
+    from yaoki.core.pipeline.pipeline import Pipeline
+    from yaoki.core.pipeline.registry import pipelines
+    from yaoki.core.policies.adaptive_limit import AdaptiveLimit
+    from yaoki.core.policies.backoff import constant, exponential, linear
+    from yaoki.core.policies.breaker import CircuitBreaker, CircuitState
+    from yaoki.core.policies.breaker_config import calls, seconds
+    from yaoki.core.policies.budget import Budget
+    from yaoki.core.policies.bulkhead import Bulkhead
+    from yaoki.core.policies.cached_fallback import CachedFallback
+    from yaoki.core.policies.fallback import Fallback
+    from yaoki.core.policies.hedge import Hedge
+    from yaoki.core.policies.latency import LatencyHistogram
+    from yaoki.core.policies.rate_limit import RateLimiter
+    from yaoki.core.policies.retry import UNLIMITED, Retry
+    from yaoki.core.policies.shed import LoadShedder
+    from yaoki.core.policies.throttle import Throttle
+    from yaoki.core.policies.timeout import Timeout
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "UNLIMITED",
+    "AdaptiveLimit",
+    "Budget",
+    "Bulkhead",
+    "BulkheadFullError",
+    "CachedFallback",
+    "Category",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "CircuitState",
+    "ConfigurationError",
+    "DeadlineExceededError",
+    "Fallback",
+    "Fault",
+    "HealthTracker",
+    "Hedge",
+    "KeyState",
+    "Keyed",
+    "LatencyHistogram",
+    "LoadShedder",
+    "Origin",
+    "Outcome",
+    "OverloadedError",
+    "Pipeline",
+    "PolicyOrderWarning",
+    "RateLimitedError",
+    "RateLimiter",
+    "Recoverability",
+    "Rejected",
+    "Retry",
+    "RetryExhaustedError",
+    "Severity",
+    "Throttle",
+    "Timeout",
+    "YaokiError",
+    "calls",
+    "classify",
+    "constant",
+    "deadline",
+    "events",
+    "exponential",
+    "linear",
+    "pipelines",
+    "presets",
+    "seconds",
+]
+
+_ROOMS = {
+    "faults": (
+        "BulkheadFullError Category CircuitOpenError ConfigurationError DeadlineExceededError Fault Origin OverloadedError "
+        "RateLimitedError Recoverability Rejected RetryExhaustedError Severity YaokiError classify"
+    ),
+    "health.tracker": "HealthTracker",
+    "pipeline.keyed": "KeyState Keyed",
+    "pipeline.order": "PolicyOrderWarning",
+    "pipeline.outcome": "Outcome",
+    "pipeline.pipeline": "Pipeline",
+    "pipeline.registry": "pipelines",
+    "policies.adaptive_limit": "AdaptiveLimit",
+    "policies.backoff": "constant exponential linear",
+    "policies.breaker": "CircuitBreaker CircuitState",
+    "policies.breaker_config": "calls seconds",
+    "policies.budget": "Budget",
+    "policies.bulkhead": "Bulkhead",
+    "policies.cached_fallback": "CachedFallback",
+    "policies.fallback": "Fallback",
+    "policies.hedge": "Hedge",
+    "policies.latency": "LatencyHistogram",
+    "policies.rate_limit": "RateLimiter",
+    "policies.retry": "UNLIMITED Retry",
+    "policies.shed": "LoadShedder",
+    "policies.throttle": "Throttle",
+    "policies.timeout": "Timeout",
+}
+
+_HOMES = {name: f"yaoki.core.{room}" for room, names in _ROOMS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    home = _HOMES.get(name)
+    if home is not None:
+        value: object = getattr(import_module(home), name)
+    elif name in ("deadline", "events", "presets"):
+        value = import_module(f"yaoki.core.{name}")
+    else:
+        raise AttributeError(f"module 'yaoki' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
