@@ -11,12 +11,13 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-driver test-all check format lint types imports bench bench-smoke api-snapshot build lock clean
+.PHONY: help run test test-driver coverage check format lint types imports bench bench-smoke api-snapshot build lock clean
 
 help:
 	@echo "make run           the outage example: a real server fails and comes back, and the caller keeps its answers"
 	@echo "make test          every test"
 	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
+	@echo "make coverage      every test, and the lines that none of them ran"
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make format        rewrite files as 'make check' wants them"
 	@echo "make bench         measure Yaoki beside its peers"
@@ -68,6 +69,10 @@ test: $(VENV)/.dev
 test-driver: $(VENV)/.dev
 	YAOKI_COMPILE=0 $(PY) -m pytest tests/unit tests/models tests/issues
 
+coverage: $(VENV)/.dev
+	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage report
+
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 check: lint types imports
@@ -91,6 +96,10 @@ imports: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(PY) -m bench
+
+api-snapshot: $(VENV)/.dev
+	$(PY) -m tests.unit.house.public_api
+	git diff --stat tests/api.txt
 
 lock: $(VENV)/.lock
 	$(VENV)/bin/uv pip compile $(LOCK) requirements/build.in --output-file requirements/build.txt
