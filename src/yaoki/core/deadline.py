@@ -42,12 +42,18 @@ class Cell:
         self.call: Call | None = None
 
 
-class _Cells(threading.local):
-    def __init__(self) -> None:
-        self.own = Cell()
+cells = threading.local()
+"""Where each thread keeps its cell, as `own`. Not a subclass that makes it: reading a plain one is a quarter faster."""
 
 
-cells = _Cells()
+def cell() -> Cell:
+    """The cell of this thread."""
+    try:
+        own: Cell = cells.own
+    except AttributeError:
+        own = cells.own = Cell()
+    return own
+
 
 context: ContextVar[float] = ContextVar("yaoki_deadline", default=NEVER)
 
@@ -57,7 +63,7 @@ running: ContextVar[Call | None] = ContextVar("yaoki_call", default=None)
 
 def current() -> float:
     """The deadline in force here, in monotonic seconds; infinity if there is none."""
-    return min(cells.own.deadline, context.get())
+    return min(cell().deadline, context.get())
 
 
 def remaining() -> float:

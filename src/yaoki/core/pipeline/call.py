@@ -181,17 +181,17 @@ def handed_over(
     error: BaseException,
     permits: list[object],
     started: float | None,
-    outer: float | None,
+    callers: float | None,
 ) -> Call | None:
     """A call that failed on the healthy path, holding `permits`, and what its policies decide about `error`.
 
-    `started`: when the call started, None if nobody looked. `outer`: the deadline that stood in place of the one which the
-    healthy path published, None if it published none. Returns None if `error` goes on to the caller; else the call, whose
+    `started`: when the call started, None if nobody looked. `callers`: the deadline that the caller brought along, None if the
+    healthy path published no other in its place. Returns None if `error` goes on to the caller; else the call, whose
     `step` the driver carries out.
     """
     now = clock.now()
-    callers = deadline.current() if outer is None else min(outer, deadline.context.get())
-    call = Call(plan, policies, permits, now if started is None else started, callers, started=started is not None)
+    known = deadline.current() if callers is None else callers
+    call = Call(plan, policies, permits, now if started is None else started, known, started=started is not None)
     for index, permit in enumerate(permits):
         if permit is RESUME:
             permits[index] = policies[index].resume(call, call.since)

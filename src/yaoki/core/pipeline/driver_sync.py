@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 from yaoki.core.clock import clock
-from yaoki.core.deadline import cells
+from yaoki.core.deadline import cell
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.core.policies.policy import Answer, Ticket
 
@@ -31,7 +31,7 @@ def drive(
         from yaoki.core.pipeline.boundary import crossing
 
         fn = crossing(call, fn)
-    own = cells.own
+    own = cell()
     call.outer, outer_deadline = own.call, own.deadline
     refusal: BaseException | None = None
     target: Callable[..., object] | None = None

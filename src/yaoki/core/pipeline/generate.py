@@ -111,6 +111,9 @@ class _Body:
         self.handover = f"return {self.waits}{_handover(signature, target, is_async=is_async, keyed=keyed)}"
         timeouts = [(policy.seconds, index) for index, policy in enumerate(plan.policies) if policy.kind == "timeout"]  # type: ignore[attr-defined]  # a Timeout
         self.tightest = min(timeouts, default=None)
+        self.counts_overdue = self.tightest is not None and bool(
+            plan.policies[self.tightest[1]].count_overdue  # type: ignore[attr-defined]  # a Timeout
+        )
 
     def _filled(self, kind: str) -> list[str]:
         lines = []
@@ -134,7 +137,7 @@ class _Body:
         lines += self._filled("take")
         if self.tightest is not None:
             lines += self._publish()
-        lines += ["try:", f"    _y_value = {self.waits}{self.target}({self.signature.call})"]
+        lines += ["try:", f"    _y_value = {self._call()}"]
         lines += [f"except {self._caught()} as _y_error:", f"    _y_call = {self._failed()}"]
         lines += ["    if _y_call is None: raise", "else:"]
         lines += ["    " + line for line in self._success()]
@@ -145,14 +148,21 @@ class _Body:
         packed = f"{self.signature.as_tuple}, {self.signature.as_dict}"
         return [*lines, f"return {self.waits}{drive_it}(_y_call, {self.target}, {packed}, _y_call.step)"]
 
+    def _call(self) -> str:
+        call = f"{self.waits}{self.target}({self.signature.call})"
+        if self.signature.as_dict != "_y_kwargs":
+            return call
+        # Merging an empty dictionary of keywords would be a third of what the call costs.
+        return f"{call} if _y_kwargs else {self.waits}{self.target}(*_y_args)"
+
     def _deadline(self) -> list[str]:
         if self.tightest is None:
             return []
         # A literal, so that the healthy path loads no attribute; an infinite one reads as 1e999.
         seconds = repr(self.tightest[0]) if self.tightest[0] < deadline.NEVER else "1e999"
-        inherited = f"if _y_until > _y_outer or _y_until > {'_y_cells.own.deadline' if self.is_async else '_y_context()'}: "
+        inherited = f"if _y_until > _y_outer or _y_until > {'_y_cell().deadline' if self.is_async else '_y_context()'}: "
         return [
-            *([] if self.is_async else ["_y_own = _y_cells.own"]),
+            *([] if self.is_async else ["try: _y_own = _y_cells.own", "except AttributeError: _y_own = _y_cell()"]),
             "_y_outer = _y_context()" if self.is_async else "_y_outer = _y_own.deadline",
             f"_y_until = _y_now + {seconds}",
             inherited + self.handover,
@@ -181,14 +191,16 @@ class _Body:
         else:
             started = "None"
         policies = "_y_states.policies" if self.keyed else "_y_plan.policies"
-        outer = "None" if self.tightest is None else "_y_outer"
+        # The deadline that the caller brought along: our own stands in its place as long as the call runs.
+        inherited = "_y_cell().deadline" if self.is_async else "_y_context()"
+        callers = "None" if self.tightest is None else f"min(_y_outer, {inherited})"
         if self.is_async and self.tightest is not None:
-            return f"_y_handed_over_late(_y_plan, {policies}, _y_error, [{permits}], {started}, {outer}, _y_alarm)"
-        return f"_y_handed_over(_y_plan, {policies}, _y_error, [{permits}], {started}, {outer})"
+            return f"_y_handed_over_late(_y_plan, {policies}, _y_error, [{permits}], {started}, {callers}, _y_alarm)"
+        return f"_y_handed_over(_y_plan, {policies}, _y_error, [{permits}], {started}, {callers})"
 
     def _success(self) -> list[str]:
         lines = []
-        overdue = self.tightest is not None and not self.is_async and self.tightest[0] < deadline.NEVER
+        overdue = self.tightest is not None and not self.is_async and self.counts_overdue
         if self._any("end") or overdue:
             lines += ["_y_end = _y_clock.now()"]
         if self._any("nanoseconds"):
@@ -223,6 +235,7 @@ def _compiled(source: str, constants: dict[str, object], *, is_async: bool) -> C
         "__name__": "yaoki.generated",
         "__loader__": _Source(source),
         "_y_begin": begin,
+        "_y_cell": deadline.cell,
         "_y_cells": deadline.cells,
         "_y_clock": clock,
         "_y_context": deadline.context.get,

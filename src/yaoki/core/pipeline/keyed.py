@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from yaoki.core.clock import clock
-from yaoki.core.deadline import cells, running
+from yaoki.core.deadline import cell, running
 from yaoki.core.interpreter import lock_of
 from yaoki.core.pipeline.call import begin
 from yaoki.core.pipeline.driver_sync import drive
@@ -89,7 +89,7 @@ class KeyState:
     def current_attempt(self) -> int:
         """The number of the attempt that is running in this thread or task with this key's state, from 1 on."""
         mine = self.policies
-        for innermost in (cells.own.call, running.get()):
+        for innermost in (cell().call, running.get()):
             call = innermost
             while call is not None:
                 if all(one is other for one, other in zip(call.policies, mine, strict=False)):

@@ -7,7 +7,7 @@ plain functions and coroutines run generated code (`generate.py`); everything el
 from __future__ import annotations
 
 from yaoki.core.clock import clock
-from yaoki.core.deadline import cells, running
+from yaoki.core.deadline import cell, running
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.pipeline.execute import execute, execute_async
 from yaoki.core.pipeline.order import check_order
@@ -107,7 +107,7 @@ class Pipeline:
 
     def current_attempt(self) -> int:
         """The number of the attempt that is running in this thread or task through this pipeline, from 1 on (SPEC R6)."""
-        for innermost in (cells.own.call, running.get()):
+        for innermost in (cell().call, running.get()):
             call: Call | None = innermost
             while call is not None:
                 if call.plan is self._plan or call.plan is self._async_plan:

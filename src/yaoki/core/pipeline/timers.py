@@ -170,15 +170,15 @@ def handed_over_late(
     error: BaseException,
     permits: list[object],
     started: float | None,
-    outer: float | None,
+    callers: float,
     alarm: Alarm,
 ) -> Call | None:
     """`handed_over` for a call under an alarm: its cancellation becomes DeadlineExceededError, which is judged, and raised."""
     if not (alarm.take_back() and isinstance(error, CancelledError)):
-        return handed_over(plan, policies, error, permits, started, outer)
+        return handed_over(plan, policies, error, permits, started, callers)
     late = DeadlineExceededError(_tightest(policies), alarm.until)
     try:
-        call = handed_over(plan, policies, late, permits, started, outer)
+        call = handed_over(plan, policies, late, permits, started, callers)
         if call is None:
             raise late from error
         return call

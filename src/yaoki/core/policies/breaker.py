@@ -24,6 +24,7 @@ from yaoki.core.policies.breaker_config import (
     parameters_from_env,
     parameters_from_mapping,
 )
+from yaoki.core.policies.breaker_report import report_locked
 from yaoki.core.policies.breaker_states import CircuitState, History, Lease, Opened, Timed, Trials
 from yaoki.core.policies.parameters import matches
 from yaoki.core.policies.policy import Fragment, Policy
@@ -418,42 +419,7 @@ class CircuitBreaker(Policy):
         """State, counts and history at one moment, JSON-ready. Results that came after their era are not in the totals."""
         now = clock.now() if now is None else now
         with lock_of(self):
-            return self._snapshot_locked(now)
-
-    def _snapshot_locked(self, now: float) -> dict[str, object]:
-        era = self.closed if self.closed is not None else self.shut
-        totals = History()
-        past = self.history
-        if era is not None:
-            totals.fold(era)
-        if past is not None:
-            totals.fold_history(past)
-        window = self.closed
-        failures, successes = (0, 0) if window is None else window.streaks()
-        counted, failed, slow = (0, 0, 0) if window is None else window.rates(self.config, now)
-        shut = None if window is not None else self.shut
-        known = shut is not None and now < shut.until < float("inf")
-        return {
-            "kind": self.kind,
-            "name": self.name,
-            "key": self.key if self.key is None or isinstance(self.key, (str, int)) else repr(self.key),
-            "state": self.state.value,
-            "forced": isinstance(window, Held) or (isinstance(shut, Opened) and shut.isolated),
-            "successes": totals.ok,
-            "failures": totals.failed,
-            "ignored": totals.ignored,
-            "rejected": totals.refused,
-            "consecutive_failures": failures,
-            "consecutive_successes": successes,
-            "window_calls": counted,
-            "window_failures": failed,
-            "window_slow_calls": slow,
-            "opened": totals.opened,
-            "opened_in_a_row": totals.opened_in_a_row,
-            "open_for": None if shut is None else max(0.0, now - shut.since),
-            "retry_after": shut.until - now if known and shut is not None else None,
-            "transitions": [{"at": at, "state": state.value} for at, state in totals.transitions],
-        }
+            return report_locked(self, now)
 
     def configuration(self) -> Mapping[str, object]:
         """The parameters that are set."""

@@ -6,7 +6,7 @@ outside a Retry it bounds the whole call, waits included; inside, one attempt. W
 | call | effect |
 | --- | --- |
 | asynchronous | the task's wait is cancelled, and DeadlineExceededError raised |
-| synchronous | nothing is interrupted: attempts and waits do not start past the deadline; a late value is returned and counted |
+| synchronous | nothing is interrupted: attempts and waits do not start past the deadline; a late value is returned |
 | synchronous, `mode="thread"` | the call runs in a worker thread, which is abandoned; DeadlineExceededError is raised at once |
 
 A timeout of this pipeline is a failure for a breaker further in; a deadline that the caller brought along is not.
@@ -35,10 +35,13 @@ class Timeout(Policy):
     `mode="thread"` is for synchronous functions that may hang: see the module's table. At most `max_abandoned` abandoned threads
     may still run; beyond that calls are refused with DeadlineExceededError, since every further one would hang too.
 
+    `count_overdue=True` counts the synchronous values that come late, in `overdue`; it costs every healthy call a second look at the
+    clock.
+
     Raises ConfigurationError for a parameter out of range.
     """
 
-    __slots__ = ("__weakref__", "abandoned", "key", "max_abandoned", "mode", "name", "overdue", "seconds", "timers")
+    __slots__ = ("__weakref__", "abandoned", "count_overdue", "key", "max_abandoned", "mode", "name", "overdue", "seconds", "timers")
 
     kind = "timeout"
 
@@ -48,6 +51,7 @@ class Timeout(Policy):
         *,
         mode: Literal["deadline", "thread"] = "deadline",
         max_abandoned: int = 64,
+        count_overdue: bool = False,
         name: str | None = None,
     ) -> None:
         self.seconds = float("inf") if seconds is None else duration("seconds", seconds, infinite=True)
@@ -57,8 +61,9 @@ class Timeout(Policy):
         self.max_abandoned = whole("max_abandoned", max_abandoned)
         self.name = name
         self.key: Hashable = None
+        self.count_overdue = count_overdue
         self.overdue = 0
-        """How many synchronous calls came back with a value after their time."""
+        """How many synchronous calls came back with a value after their time, if `count_overdue` is set."""
         self.abandoned = 0
         """How many abandoned threads still run (`mode="thread"`)."""
         self.timers: object = None
@@ -98,7 +103,7 @@ class Timeout(Policy):
 
     def leave(self, call: Call, permit: Permit, error: BaseException | None, now: float) -> None:
         """Restore the deadline that stood before."""
-        if error is None and now > call.deadline and call.timeout is self:
+        if self.count_overdue and error is None and now > call.deadline and call.timeout is self:
             self.overdue += 1
         call.deadline, call.timeout = permit  # type: ignore[misc]  # the permit that `enter` made
 
