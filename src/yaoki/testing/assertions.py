@@ -74,7 +74,7 @@ def assert_opens_after(
             f"expected the circuit to open after {_count(failures, 'failure')} ({_named(failure)}), "
             f"but attempt {failures + 1} was still admitted{_listed(events)}"
         )
-    played.demand_refusal("after", CircuitOpenError, events)
+    played.demand_refusal(f" after {_count(total, 'failure')}", CircuitOpenError, events)
     if total < failures:
         raise AssertionError(
             f"expected the circuit to open after {_count(failures, 'failure')} ({_named(failure)}), "
@@ -89,7 +89,7 @@ def assert_refuses(guarded: Guarded, because: type[Rejected] = CircuitOpenError,
         played.call(Script(then=None))
     if played.reached:
         raise AssertionError(f"expected the call to be refused, but it reached the function{_listed(events)}")
-    played.demand_refusal("at once", because, events)
+    played.demand_refusal("", because, events)
 
 
 def assert_recovers(guarded: Guarded, *, after: float, successes: int = 1, asynchronous: bool = False) -> None:
@@ -99,16 +99,19 @@ def assert_recovers(guarded: Guarded, *, after: float, successes: int = 1, async
     """
     played = _Played(guarded, asynchronous)
     before = min(after / 2.0, 0.001)
+    # Moments, not distances: two distances would not add up to the very float that the breaker waits for.
+    start = played.clock.time
+    end = start + after
     with record_events() as events:
-        for wait, moment in ((0.0, "now"), (after - before, f"{before:g} s before the end of {after:g} s")):
-            played.clock.advance(wait)
+        for until, moment in ((start, "now"), (end - before, f"{before:g} s before the end of {after:g} s")):
+            played.clock.advance_to(until)
             played.call(Script(then=None))
             if played.reached:
                 raise AssertionError(
                     f"expected the circuit to be open for {after:g} s, but {moment} it admitted a call{_listed(events)}"
                 )
-            played.demand_refusal(moment, CircuitOpenError, events)
-        played.clock.advance(before)
+            played.demand_refusal(f" {moment}", CircuitOpenError, events)
+        played.clock.advance_to(end)
         for number in range(1, successes + 1):
             played.demand_open_circuits(number, successes, events)
             played.call(Script(then=None))
@@ -152,7 +155,7 @@ class _Played:
                 answer = self.guarded.call(script.sync)
         except Exception as error:  # noqa: BLE001  # the outcome of the call is what is examined
             self.error = error
-            self.ending = f"raised {_named(error)}"
+            self.ending = f"raised {type(error).__name__}{f': {error}' if str(error) else ''}"
         else:
             self.ending = f"returned {answer!r}"
         self.reached = script.count
@@ -161,7 +164,7 @@ class _Played:
         """The latest call, which did not reach the function, was refused for the right reason, or answered by a fallback."""
         if self.error is not None and not isinstance(self.error, because):
             raise AssertionError(
-                f"expected the call {moment} to be refused with {because.__name__}, but it {self.ending}{_listed(events)}"
+                f"expected the call{moment} to be refused with {because.__name__}, but it {self.ending}{_listed(events)}"
             )
 
     def states(self) -> list[object]:

@@ -147,8 +147,8 @@ class _SelectorInTime(selectors.BaseSelector):
 
     def _wait_until(self, when: float) -> Ready:
         clock = self._loop.clock
-        looks = 0
         with clock.parked(when):
+            looks, seen = 0, clock.stirred
             while clock.time < when:
                 # In this order: who is gone from the list of what is open may have woken the loop just before.
                 patient = looks < self._looks_before_a_jump()
@@ -158,7 +158,7 @@ class _SelectorInTime(selectors.BaseSelector):
                 ready = ready or self._real.select(SLICE)
                 if ready:
                     return ready
-                looks += 1
+                looks, seen = (looks + 1, seen) if seen == clock.stirred else (0, clock.stirred)
         return []
 
     def _looks_before_a_jump(self) -> int:

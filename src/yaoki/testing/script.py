@@ -122,7 +122,8 @@ class Script:
         outcome = self.outcomes[number] if number < len(self.outcomes) else self._then
         if outcome is _NOTHING:
             raise UnscriptedCall(
-                f"the script has {len(self.outcomes)} outcomes, and this is call number {number + 1}: {self.calls[number]!r}"
+                f"the script has {len(self.outcomes)} outcome{'' if len(self.outcomes) == 1 else 's'}, "
+                f"and this is call number {number + 1}: {self.calls[number]!r}"
             )
         return (outcome.seconds, outcome.outcome) if isinstance(outcome, _Takes) else (0.0, outcome)
 

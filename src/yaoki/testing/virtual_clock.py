@@ -70,6 +70,8 @@ class VirtualClock:
         self._moved = threading.Condition()
         self._time = float(start)  # guarded by _moved for writing, as is _agenda
         self._agenda: list[float] = []
+        self.stirred = 0
+        """How often time moved, or a wait in virtual time began or ended."""
         self._wall_ahead = wall_start - start
         self._replaced: list[dict[str, object]] = []
         self._draw: Callable[[], float]
@@ -102,7 +104,14 @@ class VirtualClock:
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass. Waits of other threads that end on the way end in their order. Raises ValueError below 0."""
-        self._pass(seconds, "time to advance by")
+        with self._moved:
+            self._travel(self._end_of_locked(seconds, "time to advance by"))
+
+    def advance_to(self, moment: float) -> None:
+        """Let the time pass until `moment`, in monotonic seconds; nothing if it is over. Raises ValueError for infinity."""
+        if not math.isfinite(moment):
+            raise ValueError(f"the moment to advance to is a finite number of seconds, not {moment!r}")
+        self._travel(moment)
 
     def jump_wall(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative, as an administrator would. The monotonic time stays."""
@@ -140,8 +149,10 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         """Let `seconds` pass and return at once. Raises ValueError below 0, as the real one does."""
-        self._pass(seconds, "the length of a sleep")
-        self.sleeps.append(seconds)
+        with self._moved:
+            until = self._end_of_locked(seconds, "the length of a sleep")
+            self.sleeps.append(seconds)
+            self._travel(until)
 
     def acquire(self, lock: threading.Lock, seconds: float) -> bool:
         """Take `lock` within `seconds` of virtual time, and say whether it was taken.
@@ -155,19 +166,18 @@ class VirtualClock:
             return False
         until = self._time + seconds
         with self.parked(until):
-            patience = slices(self.grace)
-            left = slices(self.limit)
+            looks, seen = 0, self.stirred
             while self._time < until:
                 if lock.acquire(timeout=SLICE):
                     return True
-                patience -= 1
-                left -= 1
-                if patience <= 0 and not self.arrive(until):
-                    self._refuse_endless(until, left)
+                # Whoever has just been woken gets the whole grace, however long this thread has waited.
+                looks, seen = (looks + 1, seen) if seen == self.stirred else (0, self.stirred)
+                if looks >= slices(self.grace) and not self.arrive(until):
+                    self._refuse_endless(until, looks)
         return lock.acquire(blocking=False)
 
-    def _refuse_endless(self, until: float, left: int) -> None:
-        if until == math.inf and (left <= 0 or threading.active_count() == 1):
+    def _refuse_endless(self, until: float, looks: int) -> None:
+        if until == math.inf and (looks >= slices(self.limit) or threading.active_count() == 1):
             raise Deadlock(
                 f"thread {threading.current_thread().name!r} waits without an end, and nobody let it go on "
                 f"at {self._time:.6g} s of virtual time"
@@ -180,12 +190,13 @@ class VirtualClock:
         """A block in which this thread waits until a moment: nobody passes over it, and it leaves soon after it has come."""
         with self._moved:
             self._agenda.append(until)
+            self._stir_locked()
         try:
             yield
         finally:
             with self._moved:
                 self._agenda.remove(until)
-                self._moved.notify_all()
+                self._stir_locked()
 
     def arrive(self, until: float) -> bool:
         """Move time to the end of the own parked wait, if no other parked wait ends earlier. Never to infinity."""
@@ -199,19 +210,26 @@ class VirtualClock:
         """How many waits are parked in virtual time."""
         return len(self._agenda)
 
-    def _pass(self, seconds: float, what: str) -> None:
+    def _end_of_locked(self, seconds: float, what: str) -> float:
         if not 0.0 <= seconds < math.inf:
             raise ValueError(f"{what} is a finite number of seconds, 0 or more, not {seconds!r}")
+        return self._time + seconds
+
+    def _travel(self, until: float) -> None:
         with self._moved:
-            until = self._time + seconds
             while (first := min(self._agenda, default=until)) < until:
+                parked = len(self._agenda)
                 self._move_locked(first)
                 # Bounded, in case a parked thread was stopped, in a debugger for instance.
                 self._moved.wait_for(lambda: not any(moment <= self._time for moment in self._agenda), timeout=1.0)
-                # What those who left do now, they do at this moment.
-                self._moved.wait(self.grace)
+                # What those who left do now, they do at this moment: until they park again, or for the grace.
+                self._moved.wait_for(lambda: len(self._agenda) >= parked, timeout=self.grace)  # noqa: B023  # used at once
             self._move_locked(until)
 
     def _move_locked(self, until: float) -> None:
         self._time = max(self._time, until)
+        self._stir_locked()
+
+    def _stir_locked(self) -> None:
+        self.stirred += 1
         self._moved.notify_all()

@@ -94,6 +94,17 @@ def test_x2_advance_is_no_sleep() -> None:
     assert (virtual.time, virtual.sleeps) == (2.5, [])
 
 
+def test_x2_advance_to_reaches_the_very_moment() -> None:
+    """SPEC X2: a moment can be reached that distances would miss by a rounding error, and a past one changes nothing."""
+    virtual = VirtualClock(start=30.0)
+
+    virtual.advance_to(59.999)
+    virtual.advance_to(60.0)
+    virtual.advance_to(1.0)
+
+    assert virtual.time == 60.0
+
+
 @given(st.floats(0.0, 1e9), st.floats(0.0, 1e9))
 def test_x2_a_wait_ends_exactly_when_a_policy_computed_it(start: float, seconds: float) -> None:
     """SPEC X2: `now >= start + seconds` holds after waiting `seconds`; no rounding makes it early."""
@@ -174,6 +185,8 @@ def test_x2_refuses_impossible_waits(seconds: float) -> None:
         virtual.advance(seconds)
     with pytest.raises(ValueError, match="0 or more"):
         virtual.sleep(seconds)
+    with pytest.raises(ValueError, match="finite"):
+        virtual.advance_to(seconds if seconds != -1.0 else math.inf)
     with pytest.raises(ValueError, match="finite"):
         virtual.jump_wall(seconds if seconds != -1.0 else math.nan)
 
