@@ -329,6 +329,10 @@ class CircuitBreaker(Policy):
 
     def _shut_locked(self, opened: Opened, history: History) -> None:
         ended = self.closed if self.closed is not None else self.shut
+        if isinstance(ended, Window):
+            history.streak = ended.streaks()[0]
+        elif isinstance(ended, Trials):
+            history.streak += ended.failed
         if ended is not None:
             history.fold(ended)
         history.enter(CircuitState.OPEN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yaoki.core.policies.breaker_states import History, Opened
+from yaoki.core.policies.breaker_states import History, Opened, Trials
 from yaoki.core.windows import Held
 
 TYPE_CHECKING = False
@@ -22,7 +22,9 @@ def report_locked(breaker: CircuitBreaker, now: float) -> dict[str, object]:
     era = window if window is not None else shut
     if era is not None:
         totals.fold(era)
-    failures, successes = (0, 0) if window is None else window.streaks()
+    failures, successes = (totals.streak, 0) if window is None else window.streaks()
+    if isinstance(shut, Trials) and shut.ok:
+        failures, successes = 0, shut.ok
     calls, failed, slow = (0, 0, 0) if window is None else window.rates(breaker.config, now)
     key = breaker.key
     return {

@@ -113,7 +113,7 @@ class History:
     Results that come after their era has ended are not in the totals.
     """
 
-    __slots__ = ("failed", "ignored", "ok", "opened", "opened_in_a_row", "refused", "transitions")
+    __slots__ = ("failed", "ignored", "ok", "opened", "opened_in_a_row", "refused", "streak", "transitions")
 
     def __init__(self) -> None:
         self.ok = 0
@@ -122,6 +122,8 @@ class History:
         self.refused = 0
         self.opened = 0
         self.opened_in_a_row = 0
+        self.streak = 0
+        """Consecutive failures up to the latest opening, its failed trials included."""
         self.transitions: deque[tuple[float, CircuitState]] = deque(maxlen=_TRANSITIONS_KEPT)
 
     def fold(self, era: Window | Opened | Trials) -> None:
@@ -140,6 +142,7 @@ class History:
         self.refused += past.refused
         self.opened = past.opened
         self.opened_in_a_row = past.opened_in_a_row
+        self.streak = past.streak
         self.transitions = past.transitions
 
     def enter(self, state: CircuitState) -> None:

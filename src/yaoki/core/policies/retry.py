@@ -320,7 +320,7 @@ _REASONS = {
 def _note_text(call: Call, reason: str, elapsed: float) -> str:
     attempts = "1 attempt" if call.attempt == 1 else f"{call.attempt} attempts"
     since = "" if call.started else ", counted from the first failure"
-    return f"gave up after {attempts} in {elapsed:.3g} s{since}{_REASONS[reason]}"
+    return f"gave up after {attempts} in {round(elapsed, 3):g} s{since}{_REASONS[reason]}"
 
 
 def _given_up_further_in(error: Exception, writer: RetryConfig) -> bool:
