@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import hypothesis  # noqa: F401  # here and below: the inner suites share what is loaded, instead of loading it again
 import pytest
@@ -285,6 +287,14 @@ def test_x2_the_marker_and_the_fixtures_are_documented(suite: Suite) -> None:
 
     markers.stdout.fnmatch_lines(["@pytest.mark.virtual_time(start=0.0, *"])
     fixtures.stdout.fnmatch_lines_random(["virtual_clock *", "yaoki_events *"])
+
+
+def test_x2_the_tests_in_the_guide_pass(any_suite: Suite) -> None:
+    """SPEC X2: what the guide shows as tests are tests that pass."""
+    guide = Path(__file__).parents[3] / "docs" / "guide" / "testing.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", guide.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+    any_suite.run("\n".join(blocks), passed=3)
 
 
 def test_x2_loading_the_plugin_loads_nothing_else() -> None:
