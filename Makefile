@@ -21,6 +21,7 @@ help:
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make format        rewrite files as 'make check' wants them"
 	@echo "make bench         measure Yaoki beside its peers"
+	@echo "make bench-smoke   that it can be measured, quickly and without the peers"
 	@echo "make api-snapshot  accept the present public names and signatures as intended"
 	@echo "make build         wheel and source archive in dist/"
 	@echo "make lock          compile requirements/*.txt anew (UPGRADE=1: newest versions)"
@@ -88,6 +89,8 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(PY) -m mypy
 	$(PY) -m basedpyright
+	@# It looks for the package in the environment whose python comes first.
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" basedpyright --verifytypes yaoki --ignoreexternal
 
 imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
@@ -100,6 +103,9 @@ bench: $(VENV)/.bench
 api-snapshot: $(VENV)/.dev
 	$(PY) -m tests.unit.house.public_api
 	git diff --stat tests/api.txt
+
+bench-smoke: $(VENV)/.dev
+	$(PY) -m bench --quick
 
 lock: $(VENV)/.lock
 	$(VENV)/bin/uv pip compile $(LOCK) requirements/build.in --output-file requirements/build.txt

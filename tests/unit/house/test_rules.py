@@ -26,7 +26,7 @@ DEAR = {"asyncio", "dataclasses", "datetime", "email", "inspect", "logging", "ra
 
 # Hosts of package registries and directories of one machine.
 HOSTS = re.compile(r"pypi[.]org|pythonhosted[.]|registry[.]npmjs|deb[.]debian")
-PLACES = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|farm|mnt)/\w")
+PLACES = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|farm|mnt)/(?!somebody)\w")
 
 
 def where(file: Path) -> str:

@@ -1,0 +1,78 @@
+"""Uses an installed wheel as a stranger would: `python -I use_wheel.py WHEEL SOURCE`.
+
+It holds what the source directory holds and nothing else; it retries, opens a breaker and answers instead, in sync and async.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+
+def check_contents(wheel: Path, source: Path) -> None:
+    """Every file of the package is in the wheel, and nothing that is not."""
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
+    packed = {name for name in names if name.split("/")[0].partition("-")[0] == "yaoki"}
+    expected = {
+        file.relative_to(source).as_posix()
+        for file in (source / "yaoki").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    described = {name for name in packed if name.split("/")[0].endswith(".dist-info")}
+    assert names == packed, f"foreign files: {sorted(names - packed)}"
+    assert packed - described == expected, f"differs from the source: {sorted((packed - described) ^ expected)}"
+    assert "yaoki/py.typed" in packed
+    assert any(name.endswith("/licenses/LICENSE") for name in described)
+
+
+def check_metadata() -> None:
+    """The core needs nothing, and pytest finds the plugin."""
+    distribution = metadata.distribution("yaoki")
+    needed = [requirement for requirement in distribution.requires or () if "extra ==" not in requirement]
+    assert needed == [], needed
+    assert distribution.version == __import__("yaoki").__version__
+    assert [(point.group, point.value) for point in distribution.entry_points] == [("pytest11", "yaoki.testing.pytest_plugin")]
+
+
+def check_use() -> None:
+    """Retries, an opening breaker and a fallback, with sync and async functions."""
+    from yaoki import CircuitBreaker, CircuitOpenError, Fallback, Pipeline, Retry, constant
+
+    failures = [ConnectionError("first"), ConnectionError("second")]
+
+    @Pipeline(Retry(max_attempts=3, backoff=constant(0.0)), CircuitBreaker(failure_threshold=5))
+    def heals() -> str:
+        if failures:
+            raise failures.pop()
+        return "healed"
+
+    assert heals() == "healed"
+
+    breaker = CircuitBreaker(failure_threshold=2, name="down")
+
+    @breaker
+    async def down() -> str:
+        raise ConnectionError("down")
+
+    async def call() -> list[str]:
+        seen = []
+        for _ in range(3):
+            try:
+                await down()
+            except (ConnectionError, CircuitOpenError) as error:
+                seen.append(type(error).__name__)
+        return seen
+
+    assert asyncio.run(call()) == ["ConnectionError", "ConnectionError", "CircuitOpenError"]
+    assert breaker.state == "open"
+    assert Pipeline(Fallback(value="instead"), breaker).call(heals) == "instead"
+
+
+if __name__ == "__main__":
+    check_contents(Path(sys.argv[1]), Path(sys.argv[2]))
+    check_metadata()
+    check_use()
+    print("the wheel holds what it must, and works")
