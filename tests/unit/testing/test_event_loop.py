@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import threading
 from collections.abc import AsyncIterator
 
@@ -115,6 +116,8 @@ def test_x2_the_class_is_a_loop_factory() -> None:
 
     with asyncio.Runner(loop_factory=VirtualEventLoop) as runner:
         assert runner.run(main()) == 3600.0
+        loop = runner.get_loop()
+    loop.close()
     assert VirtualClock.installed() is None
 
 
@@ -222,6 +225,34 @@ def test_x2_real_sockets_work() -> None:
             return answer, clock.now()
 
     assert run(main()) == (b"hello\n", 0.0)
+
+
+def test_x2_watches_a_socket_in_both_directions() -> None:
+    """SPEC X2: readers and writers come and go as on any loop."""
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        seen: list[str] = []
+        readable = asyncio.Event()
+
+        def read() -> None:
+            seen.append("readable")
+            loop.remove_reader(ours)
+            readable.set()
+
+        def write() -> None:
+            seen.append("writable")
+            loop.remove_writer(ours)
+            theirs.send(b"!")
+
+        with ours, theirs:
+            loop.add_reader(ours, read)
+            loop.add_writer(ours, write)
+            await readable.wait()
+        return seen
+
+    assert run(main()) == ["writable", "readable"]
 
 
 def test_x2_jumps_past_a_silent_socket_after_its_patience() -> None:

@@ -257,6 +257,26 @@ def test_x2_every_hypothesis_example_has_a_clock_of_its_own(any_suite: Suite) ->
     )
 
 
+def test_x2_examples_share_the_clock_that_the_test_asks_for(suite: Suite) -> None:
+    """SPEC X2: with `virtual_clock` among the parameters, time goes on from example to example."""
+    suite.run(
+        """
+        import asyncio, pytest
+        from hypothesis import HealthCheck, given, settings, strategies as st
+
+        @pytest.mark.virtual_time
+        @settings(max_examples=10, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+        @given(seconds=st.floats(0.5, 10.0))
+        async def test_async(virtual_clock, seconds):
+            before = virtual_clock.time
+            await asyncio.sleep(seconds)
+            assert virtual_clock.time == before + seconds
+            assert len(virtual_clock.sleeps) == 1 or before > 0.0
+        """,
+        passed=1,
+    )
+
+
 @pytest.mark.parametrize("mode", ["strict", "auto"])
 def test_x2_other_async_tests_stay_with_their_plugin(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode: str

@@ -83,14 +83,14 @@ def test_x2_the_complaint_passes_every_except_exception() -> None:
 
 def test_x2_asserts_that_it_was_played_to_the_end() -> None:
     """SPEC X2: outcomes that nobody asked for are named."""
-    script = Script("a", "b", TimeoutError())
+    script = Script("a", "b", takes(1.0, TimeoutError()))
     script.sync()
 
-    with pytest.raises(AssertionError, match=r"all 3 outcomes .* but 2 remain: 'b', TimeoutError\(\)"):
+    with pytest.raises(AssertionError, match=r"all 3 outcomes .* but 2 remain: 'b', takes\(1.0, TimeoutError\(\)\)"):
         script.assert_finished()
 
     script.sync()
-    with pytest.raises(TimeoutError):
+    with VirtualClock(), pytest.raises(TimeoutError):
         script.sync()
     script.assert_finished()
 
