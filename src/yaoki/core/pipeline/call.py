@@ -30,11 +30,13 @@ class Call:
     `attempt`: the number of the attempt, from 1 on. `value`: what the function returned. `deadline`: the tightest deadline in
     force, in monotonic seconds, and `timeout`: the Timeout that set it, None if the caller did. `ran`: whether the function was
     called in this attempt. `committed`: whether an item has reached the consumer, so nothing may be repeated or replaced.
-    `since`: when the call started, or its first failure if the start was not noted (`started` is then False).
+    `since`: when the call started, or its first failure if the start was not noted (`started` is then False). `told`: whether
+    a call below a boundary (`child.py`) has sent the event of the failure already.
     """
 
     attempt = 1
     ran = False
+    told = False
     committed = False
     last_delay = 0.0
     last_cost = 0
@@ -88,6 +90,10 @@ class Call:
             if policy is above:
                 break
             until = max(until, policy.shut_until(now))
+        plan = self.plan.below
+        while plan is not None:
+            until = max([until, *(policy.shut_until(now) for policy in plan.policies)])
+            plan = plan.below
         return until
 
     # Down
@@ -104,6 +110,10 @@ class Call:
             permits.append(permit)
         return None
 
+    def admit(self, permit: object) -> None:
+        """Take the permit that a Ticket was resolved to."""
+        self.permits.append(permit)
+
     # Up
 
     def failed(self, error: BaseException, now: float) -> Step:
@@ -112,8 +122,9 @@ class Call:
         A float: call again below the policy that said so. An Answer: this instead, judged by the policies above it.
         """
         expected = isinstance(error, Exception)
-        if expected and events.listeners:
+        if expected and events.listeners and not self.told:
             self._emit_failed(error)  # type: ignore[arg-type]  # expected: an Exception
+        self.told = False
         policies, permits = self.policies, self.permits
         while permits:
             permit = permits.pop()

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from yaoki.core.pipeline.plan import Plan
     from yaoki.core.policies.policy import Policy, Step
 
-__all__ = ["drive_async"]
+__all__ = ["descend", "drive_async"]
 
 
 async def drive_async(
     call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step
 ) -> object:
     """Carry out `step` and all that follows, until the call's outcome is decided; return or raise it."""
-    if call.plan.below is not None:
+    crosses = call.plan.below is not None
+    if crosses:
         from yaoki.core.pipeline.hedging import crossing
 
         fn = crossing(call, fn)
@@ -44,9 +45,7 @@ async def drive_async(
             if isinstance(step, Answer):
                 target, value, step = step.compute, step.value, None
             else:
-                if step:
-                    await sleep(step)
-                refusal = await _descend(call)
+                refusal = await descend(call, step)
                 if refusal is not None:
                     step = call.failed(refusal, clock.now())
                     if step is None:
@@ -56,7 +55,9 @@ async def drive_async(
                 call.ran = True
                 target = fn
             if target is not None:
-                alarm = arm_alone(call.deadline) if call.plan.has_timeout and call.deadline < deadline.NEVER else None
+                # Below a boundary the calls have alarms of their own.
+                timed = call.plan.has_timeout and call.deadline < deadline.NEVER and not (crosses and target is fn)
+                alarm = arm_alone(call.deadline) if timed else None
                 try:
                     value = target(*args, **kwargs)
                     if hasattr(value, "__await__"):
@@ -91,7 +92,10 @@ async def drive_async(
             pass
 
 
-async def _descend(call: Call) -> BaseException | None:
+async def descend(call: Call, delay: float | None) -> BaseException | None:
+    """After `delay` seconds enter the policies not yet entered, waiting in their queues. None, or what refuses the call."""
+    if delay:
+        await sleep(delay)
     while True:
         stop = call.descend(clock.now())
         if not isinstance(stop, Ticket):
@@ -99,7 +103,7 @@ async def _descend(call: Call) -> BaseException | None:
         permit = await _wait(call, stop)
         if isinstance(permit, BaseException):
             return permit
-        call.permits.append(permit)
+        call.admit(permit)
 
 
 async def _wait(call: Call, ticket: Ticket) -> object:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yaoki.core.pipeline.call import Call
     from yaoki.core.policies.policy import Step
 
-__all__ = ["drive"]
+__all__ = ["descend", "drive"]
 
 
 def drive(
@@ -40,9 +40,7 @@ def drive(
             if isinstance(step, Answer):
                 target, value, step = step.compute, step.value, None
             else:
-                if step:
-                    clock.sleep(step)
-                refusal = _descend(call)
+                refusal = descend(call, step)
                 if refusal is not None:
                     step = call.failed(refusal, clock.now())
                     if step is None:
@@ -71,7 +69,10 @@ def drive(
             call.release(clock.now())
 
 
-def _descend(call: Call) -> BaseException | None:
+def descend(call: Call, delay: float | None) -> BaseException | None:
+    """After `delay` seconds enter the policies not yet entered, waiting in their queues. None, or what refuses the call."""
+    if delay:
+        clock.sleep(delay)
     while True:
         stop = call.descend(clock.now())
         if not isinstance(stop, Ticket):
@@ -79,7 +80,7 @@ def _descend(call: Call) -> BaseException | None:
         permit = _wait(call, stop)
         if isinstance(permit, BaseException):
             return permit
-        call.permits.append(permit)
+        call.admit(permit)
 
 
 def _wait(call: Call, ticket: Ticket) -> object:

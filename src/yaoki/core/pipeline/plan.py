@@ -14,17 +14,21 @@ __all__ = ["Plan"]
 
 
 class Plan:
-    """The policies of a pipeline up to and including its first boundary, and the plan below that (None if there is none)."""
+    """The policies of a pipeline up to and including its first boundary, and the plan below that (None if there is none).
+
+    `has_timeout`: whether a Timeout among them, or above them, keeps the deadline.
+    """
 
     __slots__ = ("below", "has_timeout", "name", "policies")
 
-    def __init__(self, policies: tuple[Policy, ...], name: str | None, *, is_async: bool) -> None:
+    def __init__(self, policies: tuple[Policy, ...], name: str | None, *, is_async: bool, has_timeout: bool = False) -> None:
         self.name = name
         self.policies = policies
         self.below: Plan | None = None
+        self.has_timeout = has_timeout
         for index, policy in enumerate(policies):
+            self.has_timeout |= policy.kind == "timeout"
             if policy.is_async_boundary if is_async else policy.is_boundary:
                 self.policies = policies[: index + 1]
-                self.below = Plan(policies[index + 1 :], name, is_async=is_async)
+                self.below = Plan(policies[index + 1 :], name, is_async=is_async, has_timeout=self.has_timeout)
                 break
-        self.has_timeout = any(policy.kind == "timeout" for policy in self.policies)

@@ -205,6 +205,14 @@ class CircuitBreaker(Policy):
         trials.leases[lease] = None
         return lease, None
 
+    def extend(self, call: Call, permit: object, now: float, paused: float) -> None:
+        """A trial that makes items does not hang; what its consumer took is not the dependency's time."""
+        if isinstance(permit, Timed):
+            permit.start += paused
+            permit = permit.permit
+        if isinstance(permit, Lease):
+            permit.deadline = now + self.config.half_open_timeout
+
     # Outcomes
 
     def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> None:

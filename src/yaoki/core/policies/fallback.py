@@ -39,6 +39,7 @@ class Fallback(Policy):
     __slots__ = ("__weakref__", "chain", "key", "name", "on", "served", "value")
 
     kind = "fallback"
+    block_obstacle = "a block has no value that another could replace"
 
     def __init__(
         self,

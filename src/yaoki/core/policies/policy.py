@@ -45,6 +45,9 @@ class Policy:
     is_async_boundary = False
     """The same for an asynchronous call."""
 
+    block_obstacle: str | None = None
+    """Why this policy cannot guard a block of statements, or None if it can."""
+
     @property
     def label(self) -> str:
         """How messages name this policy: its kind, its name if it has one, and its key."""
@@ -78,6 +81,9 @@ class Policy:
     def resume(self, call: Call, started: float) -> Permit:
         """The permit of a call that entered on the healthy path at `started`, where the fragment's permit is `RESUME`."""
         return None
+
+    def extend(self, call: Call, permit: Permit, now: float, paused: float) -> None:
+        """Hear that a guarded generator goes on: it has made an item, or goes on after its consumer held one for `paused` s."""
 
     def healthy(self) -> Fragment | None:
         """The source lines that a healthy call needs, or None: such a call always takes the driver."""

@@ -151,6 +151,11 @@ class Retry(Policy):
         """The name given at construction."""
         return self.config.name
 
+    @property
+    def block_obstacle(self) -> str | None:  # type: ignore[override]  # depends on the parameters
+        """A block has no value to look at."""
+        return None if self.config.retry_if_result is None else "a block has no value that retry_if_result could look at"
+
     # The rule
 
     def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> Step:

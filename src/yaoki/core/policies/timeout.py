@@ -75,6 +75,11 @@ class Timeout(Policy):
         return self.mode == "thread"
 
     @property
+    def block_obstacle(self) -> str | None:  # type: ignore[override]  # depends on the mode
+        """A block runs in the thread that it stands in."""
+        return "it runs what it guards in a thread of its own" if self.mode == "thread" else None
+
+    @property
     def label(self) -> str:
         """How messages name this timeout."""
         name = "" if self.name is None else f" {self.name!r}"
