@@ -38,7 +38,7 @@ def decorate(plan: Plan, async_plan: Plan, fn: Any) -> Any:
     flags = _flags(fn)
     wrapper: Callable[..., Any]
     if flags & _ASYNC_GENERATOR:
-        from yaoki.core.pipeline.generators import async_generator
+        from yaoki.core.pipeline.async_generators import async_generator
 
         wrapper = async_generator(async_plan, fn)
     elif flags & (_COROUTINE | _ITERABLE_COROUTINE):

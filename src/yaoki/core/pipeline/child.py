@@ -1,0 +1,153 @@
+"""Calls below a boundary: a hedge and a timeout by thread run everything below them in calls of their own.
+
+A child shares the deadline and the attempt number of the call above it and reports back what it took. A child in a worker
+thread may be given up by the thread that waits for it. Then its policies are told at once, and what the worker still does
+comes to nothing: every permit is settled exactly once.
+"""
+
+from __future__ import annotations
+
+from yaoki.core.clock import clock
+from yaoki.core.pipeline.call import Call
+from yaoki.core.policies.policy import NEUTRAL, Neutral
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from yaoki.core.policies.policy import Step, Ticket
+
+__all__ = ["Child", "ThreadChild"]
+
+
+class Child(Call):
+    """A call through the policies below the boundary of the call `above`."""
+
+    def __init__(self, above: Call) -> None:
+        plan = above.plan.below
+        assert plan is not None
+        super().__init__(plan, plan.policies, [], clock.now(), above.deadline)
+        self.above = above
+        self._attempt = above.attempt
+        self.callers_deadline = above.callers_deadline
+        self.timeout = above.timeout
+        self.delays = None if above.delays is None else []
+        self.degraded_by = None if above.degraded_by is None else []
+
+    @property
+    def key(self) -> Hashable:
+        """The key of the keyed pipeline, which the policies above may know."""
+        return self.above.key if super().key is None else super().key
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt. The call above shows it too, to who asks while it runs."""
+        return self._attempt
+
+    @attempt.setter
+    def attempt(self, number: int) -> None:
+        self._attempt = self.above.attempt = number
+
+    def report(self, *, failed: bool) -> None:
+        """Tell the call above what this one took. `failed`: its failure goes on upward, and its event has been sent."""
+        above = self.above
+        above.attempt = self.attempt
+        above.ran = self.ran
+        above.told = failed
+        if above.delays is not None and self.delays is not None:
+            above.delays += self.delays
+        if above.degraded_by is not None and self.degraded_by is not None:
+            above.degraded_by += self.degraded_by
+
+
+class ThreadChild(Child):
+    """A child that runs in a worker thread, while another thread may end it.
+
+    Whoever touches the permits first takes the turn, by `list.pop`, which is atomic. The worker gives it back after each step.
+    `end` keeps it for ever; if the worker has it just then, the worker ends the call itself at the end of its step.
+    """
+
+    ended_by: BaseException | None = None
+    lost = False
+
+    def __init__(self, above: Call) -> None:
+        super().__init__(above)
+        self._turn: list[None] = [None]
+
+    # For the thread that waits
+
+    def end(self, error: Exception, now: float) -> None:
+        """Settle every permit as failed with `error`, at once; a retry or a fallback no longer acts."""
+        self.committed = True
+        self.ended_by = error
+        if self._take_turn():
+            self._settle(now)
+
+    def lose(self) -> None:
+        """Nobody needs the result any more: what runs goes on and is judged by its policies, but nothing further starts."""
+        self.committed = self.lost = True
+
+    # For the worker
+
+    def descend(self, now: float) -> BaseException | Ticket | None:  # type: ignore[override]  # a refusal nobody can serve
+        if self.lost or not self._take_turn():
+            return Neutral()
+        try:
+            stop = super().descend(now)
+        finally:
+            self._give_turn(now)
+        return stop if self.ended_by is None else Neutral()
+
+    def admit(self, permit: object) -> None:
+        if self._take_turn():
+            super().admit(permit)
+            self._give_turn(clock.now())
+        else:
+            self.policies[len(self.permits)].leave(self, permit, NEUTRAL, clock.now())
+
+    def failed(self, error: BaseException, now: float) -> Step:
+        if not self._take_turn():
+            return None
+        try:
+            step = super().failed(error, now)
+        finally:
+            self._give_turn(now)
+        return step if self.ended_by is None else None
+
+    def returned(self, value: object, now: float) -> Step:
+        if not self._take_turn():
+            return None
+        try:
+            step = super().returned(value, now)
+        finally:
+            self._give_turn(now)
+        return step if self.ended_by is None else None
+
+    def release(self, now: float) -> None:
+        if self._take_turn():
+            super().release(now)
+            self._give_turn(now)
+
+    def _take_turn(self) -> bool:
+        try:
+            self._turn.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _give_turn(self, now: float) -> None:
+        self._turn.append(None)
+        if self.ended_by is not None and self._take_turn():
+            self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        # The error must not be kept: it leads back to this call by its traceback. The list of permits stays as it is: its length
+        # tells a worker that comes with one more whose permit that is.
+        error, self.ended_by = self.ended_by, NEUTRAL
+        for index in reversed(range(len(self.permits))):
+            try:
+                self.policies[index].leave(self, self.permits[index], error, now)
+            except BaseException:
+                for rest in reversed(range(index)):
+                    self.policies[rest].leave(self, self.permits[rest], NEUTRAL, now)
+                raise
