@@ -90,7 +90,7 @@ class Retry(Policy):
     Raises ConfigurationError for a parameter out of range.
     """
 
-    __slots__ = ("__weakref__", "budget", "config", "key")
+    __slots__ = ("budget", "config", "key")
 
     kind = "retry"
 
