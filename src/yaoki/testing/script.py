@@ -95,7 +95,7 @@ class Script:
         if seconds > 0.0:
             virtual = VirtualClock.installed()
             # Not a sleep of the code under test, so not one in `sleeps`.
-            (virtual.advance if virtual else clock.sleep)(seconds)
+            (virtual.work if virtual else clock.sleep)(seconds)
         return _play(outcome)
 
     __call__ = sync

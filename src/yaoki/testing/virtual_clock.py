@@ -1,9 +1,9 @@
 """Virtual time: a clock that a test moves, in the place of the operating system's (SPEC X2).
 
-How time passes. A `sleep` returns at once, and time has moved by its length. A wait for a lock is taken up as soon as the lock
-is free; otherwise other threads get `grace` real seconds to release it, then time moves to the end of the wait. Threads whose
-waits end earlier go first, so time never runs backward and never passes over somebody who waits in virtual time. What a clock
-cannot see is a thread that is only computing: the sleeps of two busy threads add up.
+How time passes. With one thread, a sleep returns at once, and time has moved by its length. With several, each that sleeps or
+waits for a lock is *parked* until some moment. When nothing has stirred for `grace` real seconds, so that every other thread
+had its chance to go on, release a lock or park too, time moves to the earliest of these moments. So threads sleep side by
+side, nobody's wait is passed over, and time never runs backward.
 """
 
 from __future__ import annotations
@@ -103,15 +103,21 @@ class VirtualClock:
         return self._time
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass. Waits of other threads that end on the way end in their order. Raises ValueError below 0."""
-        with self._moved:
-            self._travel(self._end_of_locked(seconds, "time to advance by"))
+        """Move time on by `seconds`, now. Waits of other threads that end on the way end in their order.
+
+        Raises ValueError below 0.
+        """
+        self._travel(self._end_of(seconds, "time to advance by"))
 
     def advance_to(self, moment: float) -> None:
-        """Let the time pass until `moment`, in monotonic seconds; nothing if it is over. Raises ValueError for infinity."""
+        """Move time on to `moment`, in monotonic seconds; not at all if it is over. Raises ValueError for infinity."""
         if not math.isfinite(moment):
             raise ValueError(f"the moment to advance to is a finite number of seconds, not {moment!r}")
         self._travel(moment)
+
+    def work(self, seconds: float) -> None:
+        """Let `seconds` pass as a sleep does, without a note in `sleeps`: for the time that a scripted call takes."""
+        self._spend(seconds, "the length of a call", [])
 
     def jump_wall(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative, as an administrator would. The monotonic time stays."""
@@ -148,11 +154,8 @@ class VirtualClock:
         return self._draw()
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass and return at once. Raises ValueError below 0, as the real one does."""
-        with self._moved:
-            until = self._end_of_locked(seconds, "the length of a sleep")
-            self.sleeps.append(seconds)
-            self._travel(until)
+        """Let `seconds` pass. Raises ValueError below 0, as the real one does."""
+        self._spend(seconds, "the length of a sleep", self.sleeps)
 
     def acquire(self, lock: threading.Lock, seconds: float) -> bool:
         """Take `lock` within `seconds` of virtual time, and say whether it was taken.
@@ -162,9 +165,22 @@ class VirtualClock:
         """
         if lock.acquire(blocking=False):
             return True
-        if seconds <= 0.0:
-            return False
-        until = self._time + seconds
+        return seconds > 0.0 and self._wait(lock, self._time + seconds)
+
+    # --- how time passes ----------------------------------------------------------------------------------------------------
+
+    def _spend(self, seconds: float, what: str, noted: list[float]) -> None:
+        with self._moved:
+            until = self._end_of(seconds, what)
+            noted.append(seconds)
+            if not self._agenda and threading.current_thread() is threading.main_thread():
+                self._move_locked(until)
+                return
+        never = threading.Lock()
+        never.acquire()
+        self._wait(never, until)
+
+    def _wait(self, lock: threading.Lock, until: float) -> bool:
         with self.parked(until):
             looks, seen = 0, self.stirred
             while self._time < until:
@@ -182,8 +198,6 @@ class VirtualClock:
                 f"thread {threading.current_thread().name!r} waits without an end, and nobody let it go on "
                 f"at {self._time:.6g} s of virtual time"
             )
-
-    # --- how time passes ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def parked(self, until: float) -> Iterator[None]:
@@ -210,7 +224,7 @@ class VirtualClock:
         """How many waits are parked in virtual time."""
         return len(self._agenda)
 
-    def _end_of_locked(self, seconds: float, what: str) -> float:
+    def _end_of(self, seconds: float, what: str) -> float:
         if not 0.0 <= seconds < math.inf:
             raise ValueError(f"{what} is a finite number of seconds, 0 or more, not {seconds!r}")
         return self._time + seconds

@@ -68,6 +68,7 @@ def test_x2_a_sleep_does_not_pass_over_a_wait_that_ends_earlier() -> None:
     waiter = start(wait)
     until_parked(virtual, 1)
 
+    virtual.grace = 0.1
     virtual.sleep(2.0)
     lock.release()
     waiter.join()
@@ -83,6 +84,7 @@ def test_x2_a_sleep_shorter_than_the_wait_leaves_it_time() -> None:
     waiter = start(lambda: ends.append((virtual.acquire(lock, 2.0), virtual.now())))
     until_parked(virtual, 1)
 
+    virtual.grace = 0.1
     virtual.sleep(1.0)
     lock.release()
     waiter.join()
@@ -111,20 +113,49 @@ def test_x2_advance_ends_the_waits_on_its_way() -> None:
     assert ends == [3.0, 7.0, 10.0]
 
 
-def test_x2_time_is_one_for_all_threads_and_never_runs_backward() -> None:
-    """SPEC X2: sleeps of busy threads add up; nobody sees time go back."""
-    virtual = VirtualClock()
-    seen: list[list[float]] = [[] for _ in range(4)]
+def test_x2_threads_sleep_side_by_side() -> None:
+    """SPEC X2: time is one for all threads, each wakes at its own moment, and nobody sees time go back."""
+    virtual = VirtualClock(grace=5.0)
+    woken: list[tuple[str, float]] = []
 
-    def work(mine: list[float]) -> None:
-        for _ in range(200):
-            virtual.sleep(0.5)
-            mine.append(virtual.now())
+    def sleep(name: str, seconds: float) -> None:
+        for _ in range(2):
+            virtual.sleep(seconds)
+            woken.append((name, virtual.now()))
 
-    threads = [start(lambda mine=mine: work(mine)) for mine in seen]  # type: ignore[misc]
+    threads = [start(lambda: sleep("a", 2.0)), start(lambda: sleep("b", 3.0))]
+    until_parked(virtual, 2)
+    virtual.grace = 0.1
     for thread in threads:
         thread.join()
 
-    assert virtual.time == 4 * 200 * 0.5
-    assert len(virtual.sleeps) == 800
-    assert all(mine == sorted(mine) for mine in seen)
+    assert woken == [("a", 2.0), ("b", 3.0), ("a", 4.0), ("b", 6.0)]
+    assert sorted(virtual.sleeps) == [2.0, 2.0, 3.0, 3.0]
+    assert virtual.time == 6.0
+
+
+def test_x2_a_thread_that_waits_sees_the_end_of_anothers_work() -> None:
+    """SPEC X2: as a hedge does: wait 0.5 s for the first thread, start a second, take the answer that comes first."""
+    virtual = VirtualClock(grace=5.0)
+    answer = threading.Lock()
+    answer.acquire()
+
+    def less_grace_when_both_wait() -> None:
+        until_parked(virtual, 2)
+        virtual.grace = 0.2
+
+    def work(seconds: float) -> None:
+        virtual.work(seconds)
+        if answer.locked():
+            answer.release()
+
+    start(less_grace_when_both_wait)
+    first = start(lambda: work(5.0))
+    assert not virtual.acquire(answer, 0.5)
+    second = start(lambda: work(0.1))
+    assert virtual.acquire(answer, 60.0)
+
+    assert virtual.time == 0.6
+    assert virtual.sleeps == []
+    first.join()
+    second.join()
