@@ -14,7 +14,6 @@ from yaoki.core.clock import clock
 from yaoki.core.deadline import NEVER
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.core.pipeline.child import Child, ThreadChild
-from yaoki.core.pipeline.driver_sync import drive
 from yaoki.core.pipeline.workers import Run
 from yaoki.core.policies.hedge import MOST_ABANDONED, Hedge, Race
 from yaoki.core.policies.timeout import Timeout
@@ -22,18 +21,30 @@ from yaoki.core.policies.timeout import Timeout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.policy import Step
+
+    Drive: TypeAlias = Callable[[Call, Callable[..., object], tuple[object, ...], Mapping[str, object], Step], object]
+    Below: TypeAlias = Callable[[Child], object]
 
 __all__ = ["crossing"]
 
 
-def crossing(call: Call, fn: Callable[..., object]) -> Callable[..., object]:
-    """The function that the driver calls in place of `fn`: it calls `fn` below the boundary."""
-    return partial(_hedged if isinstance(call.policies[-1], Hedge) else _watched, call, fn)
+def crossing(call: Call, fn: Callable[..., object], drive: Drive) -> Callable[..., object]:
+    """The function that the driver `drive` calls in place of `fn`: it calls `fn` below the boundary, by the same driver."""
+    return partial(_hedged if isinstance(call.policies[-1], Hedge) else _watched, call, fn, drive)
 
 
-def _watched(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: object) -> object:
+def _below(fn: Callable[..., object], drive: Drive, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Below:
+    def below(child: Child) -> object:
+        return drive(child, fn, args, kwargs, 0.0)
+
+    return below
+
+
+def _watched(call: Call, fn: Callable[..., object], drive: Drive, /, *args: object, **kwargs: object) -> object:
     """Call in a worker thread; at the deadline leave it behind."""
     timeout = call.policies[-1]
     assert isinstance(timeout, Timeout)
@@ -41,7 +52,7 @@ def _watched(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: 
         call.ran = False
         detail = f"the call was not started, since {timeout.abandoned} abandoned threads still run"
         raise DeadlineExceededError(timeout, clock.now(), detail)
-    threads = _Threads(call, timeout, fn, args, kwargs)
+    threads = _Threads(call, timeout, _below(fn, drive, args, kwargs))
     until = call.deadline
     try:
         threads.start(0)
@@ -54,14 +65,14 @@ def _watched(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: 
         threads.leave_behind()
 
 
-def _hedged(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: object) -> object:
+def _hedged(call: Call, fn: Callable[..., object], drive: Drive, /, *args: object, **kwargs: object) -> object:
     """Call in a worker thread, and in further ones as the Hedge decides; answer with the first value."""
     hedge, race = call.policies[-1], call.permits[-1]
     assert isinstance(hedge, Hedge)
     assert isinstance(race, Race)
     if hedge.abandoned >= MOST_ABANDONED:
-        return _unhedged(call, race, fn, args, kwargs)
-    threads = _Threads(call, hedge, fn, args, kwargs)
+        return _unhedged(call, race, _below(fn, drive, args, kwargs))
+    threads = _Threads(call, hedge, _below(fn, drive, args, kwargs))
     until = call.deadline if call.plan.has_timeout else NEVER
     try:
         threads.start(0)
@@ -80,12 +91,10 @@ def _hedged(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: o
         threads.leave_behind()
 
 
-def _unhedged(
-    call: Call, race: Race, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> object:
+def _unhedged(call: Call, race: Race, below: Below) -> object:
     child = Child(call)
     try:
-        value = drive(child, fn, args, kwargs, 0.0)
+        value = below(child)
     except BaseException as error:
         race.ended(0, error, clock.now())
         child.report(failed=True)
@@ -98,17 +107,10 @@ def _unhedged(
 class _Threads:
     """The calls below one crossing that run in worker threads."""
 
-    def __init__(
-        self,
-        call: Call,
-        owner: Hedge | Timeout,
-        fn: Callable[..., object],
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
-    ) -> None:
+    def __init__(self, call: Call, owner: Hedge | Timeout, below: Below) -> None:
         self.call = call
         self.owner = owner
-        self.fn, self.args, self.kwargs = fn, args, kwargs
+        self.below = below
         self.running: list[Run] = []
         self.ended: deque[Run] = deque()
         self.parked = threading.Lock()
@@ -116,7 +118,7 @@ class _Threads:
 
     def start(self, number: int) -> None:
         """Start one more call. Raises RuntimeError if there is no thread for the first; further ones are then left out."""
-        run = Run(ThreadChild(self.call), self.owner, number, self._wake, self.fn, self.args, self.kwargs)
+        run = Run(ThreadChild(self.call), self.below, self.owner, number, self._wake)
         try:
             run.start()
         except RuntimeError:

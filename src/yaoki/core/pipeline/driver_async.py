@@ -35,7 +35,7 @@ async def drive_async(
     if crosses:
         from yaoki.core.pipeline.hedging import crossing
 
-        fn = crossing(call, fn)
+        fn = crossing(call, fn, drive_async)
     call.outer = running.get()
     published = running.set(call)
     refusal: BaseException | None = None

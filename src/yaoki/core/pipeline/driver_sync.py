@@ -30,7 +30,7 @@ def drive(
     if call.plan.below is not None:
         from yaoki.core.pipeline.boundary import crossing
 
-        fn = crossing(call, fn)
+        fn = crossing(call, fn, drive)
     own = cell()
     call.outer, outer_deadline = own.call, own.deadline
     refusal: BaseException | None = None

@@ -13,30 +13,36 @@ from functools import partial
 from yaoki.core.clock import clock
 from yaoki.core.deadline import NEVER
 from yaoki.core.pipeline.child import Child
-from yaoki.core.pipeline.driver_async import drive_async
 from yaoki.core.policies.hedge import Hedge, Race
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import TypeAlias
 
     from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.policy import Step
+
+    Drive: TypeAlias = Callable[
+        [Call, Callable[..., object], tuple[object, ...], Mapping[str, object], Step], Awaitable[object]
+    ]
+    Below: TypeAlias = Callable[[Child], Awaitable[object]]
 
 __all__ = ["crossing"]
 
 
-def crossing(call: Call, fn: Callable[..., object]) -> Callable[..., object]:
-    """The function that the driver calls in place of `fn`: it calls `fn` below the boundary."""
-    return partial(_hedged, call, fn)
+def crossing(call: Call, fn: Callable[..., object], drive: Drive) -> Callable[..., object]:
+    """The function that the driver `drive` calls in place of `fn`: it calls `fn` below the boundary, by the same driver."""
+    return partial(_hedged, call, fn, drive)
 
 
-async def _hedged(call: Call, fn: Callable[..., object], /, *args: object, **kwargs: object) -> object:
+async def _hedged(call: Call, fn: Callable[..., object], drive: Drive, /, *args: object, **kwargs: object) -> object:
     """Call in a task, and in further ones as the Hedge decides; answer with the first value."""
     hedge, race = call.policies[-1], call.permits[-1]
     assert isinstance(hedge, Hedge)
     assert isinstance(race, Race)
-    tasks = _Tasks(call, fn, args, kwargs)
+    tasks = _Tasks(call, lambda child: drive(child, fn, args, kwargs, 0.0))
     try:
         tasks.start(0)
         while True:
@@ -69,10 +75,10 @@ class _Run:
         self.value: object = None
         self.error: BaseException | None = None
 
-    async def go(self, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    async def go(self, below: Below) -> None:
         """Run the call, and keep what comes out."""
         try:
-            self.value = await drive_async(self.child, fn, args, kwargs, 0.0)
+            self.value = await below(self.child)
         except Exception as error:  # noqa: BLE001  # carried to the task that waits, and raised there
             self.error = error
 
@@ -80,15 +86,15 @@ class _Run:
 class _Tasks:
     """The calls below one crossing that run in tasks, in the order of their start."""
 
-    def __init__(self, call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def __init__(self, call: Call, below: Below) -> None:
         self.call = call
-        self.fn, self.args, self.kwargs = fn, args, kwargs
+        self.below = below
         self.running: dict[Task[None], _Run] = {}
 
     def start(self, number: int) -> None:
         """Start one more call."""
         run = _Run(Child(self.call), number)
-        self.running[get_running_loop().create_task(run.go(self.fn, self.args, self.kwargs))] = run
+        self.running[get_running_loop().create_task(run.go(self.below))] = run
 
     async def ended(self, until: float) -> _Run | None:
         """A call that ended, no longer among the running ones; None if none did until then, or perhaps a little before."""

@@ -13,11 +13,10 @@ from contextvars import copy_context
 from yaoki.core import deadline
 from yaoki.core.deadline import cell
 from yaoki.core.interpreter import after_fork, lock_of
-from yaoki.core.pipeline.driver_sync import drive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from yaoki.core.pipeline.child import ThreadChild
     from yaoki.core.policies.hedge import Hedge
@@ -36,27 +35,25 @@ class Run:
     error sets it to None, since it leads back to this object by its traceback.
     """
 
-    __slots__ = ("_args", "_claim", "_context", "_ended", "_fn", "_kwargs", "_owner", "child", "error", "number", "value")
+    __slots__ = ("_below", "_claim", "_context", "_ended", "_owner", "child", "error", "number", "value")
 
     def __init__(
         self,
         child: ThreadChild,
+        below: Callable[[ThreadChild], object],
         owner: Hedge | Timeout,
         number: int,
         ended: Callable[[Run], None],
-        fn: Callable[..., object],
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
     ) -> None:
         self.child = child
         self.number = number
-        self._ended: Callable[[Run], None] | None = ended
         self.value: object = None
         self.error: BaseException | None = None
         self._owner = owner
-        self._fn, self._args, self._kwargs = fn, args, kwargs
+        self._below = below
         self._context = copy_context()
         self._claim: list[None] = [None]
+        self._ended: Callable[[Run], None] | None = ended
 
     def start(self) -> None:
         """Hand the call to a thread. Raises RuntimeError if the system gives no thread."""
@@ -67,7 +64,7 @@ class Run:
         own = cell()
         own.call, own.deadline = self.child.above, self.child.deadline
         try:
-            self.value = self._context.run(drive, self.child, self._fn, self._args, self._kwargs, 0.0)
+            self.value = self._context.run(self._below, self.child)
         except BaseException as error:  # noqa: BLE001  # carried to the thread that waits, and raised there
             self.error = error
         finally:

@@ -155,6 +155,9 @@ class Hedge(Policy):
         """Whether a further call starts now. Takes it from the budget, counts it and tells the listeners."""
         if now < race.next_at:
             return False
+        if now >= call.deadline:
+            race.next_at = _NEVER
+            return False
         if self.config.budget is not None and not self._take():
             race.next_at = _NEVER
             with lock_of(self):
@@ -177,6 +180,9 @@ class Hedge(Policy):
     def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> None:
         """Note how long the first call took, or has taken so far, and whether a further one won."""
         assert isinstance(permit, Race)
+        if error is not None and not isinstance(error, Exception):
+            # Without a lock: the garbage collector may close a call while this very lock is held.
+            return
         latency = permit.latency(now)
         with lock_of(self):
             if self.latency is not None and latency is not None:
