@@ -39,8 +39,8 @@ class VirtualClock:
     """Time for tests. In a `with` block it stands in for the time of the whole library, also for what was built before.
 
     `start`: the first monotonic second. `wall_start`: the first wall time, in seconds since 1970. `seed`: of the jitter, which
-    is the same in every run. The other three are real seconds: `grace` is what other threads get to release a lock that
-    somebody waits for; `patience` is what sockets, executor jobs and threads get before a virtual event loop jumps over a
+    is the same in every run. The other three are real seconds: `grace` is how long nothing must have stirred before
+    time moves to the end of a parked wait; `patience` is what sockets, executor jobs and threads get before a virtual event loop jumps over a
     wait; `limit` is what they get before an endless wait is called a `Deadlock`.
 
     Blocks nest, and each restores what stood before. Raises ConfigurationError for a value out of its range.
