@@ -128,18 +128,21 @@ _ROOMS = {
 _HOMES = {name: f"yaoki.core.{room}" for room, names in _ROOMS.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for granted.
 
-    home = _HOMES.get(name)
-    if home is not None:
-        value: object = getattr(import_module(home), name)
-    elif name in ("deadline", "events", "presets"):
-        value = import_module(f"yaoki.core.{name}")
-    else:
-        raise AttributeError(f"module 'yaoki' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        home = _HOMES.get(name)
+        if home is not None:
+            value: object = getattr(import_module(home), name)
+        elif name in ("deadline", "events", "presets"):
+            value = import_module(f"yaoki.core.{name}")
+        else:
+            raise AttributeError(f"module 'yaoki' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
