@@ -18,14 +18,9 @@ from yaoki.core.clock import clock
 from yaoki.core.faults.category import Origin
 from yaoki.core.faults.errors import CircuitOpenError, Rejected
 from yaoki.core.interpreter import GIL, lock_of
-from yaoki.core.policies.breaker_config import (
-    breaker_config,
-    calls,
-    parameters_from_env,
-    parameters_from_mapping,
-)
+from yaoki.core.policies.breaker_config import WINDOW, breaker_config, parameters_from_env, parameters_from_mapping
 from yaoki.core.policies.breaker_report import report_locked
-from yaoki.core.policies.breaker_states import CircuitState, History, Lease, Opened, Timed, Trials
+from yaoki.core.policies.breaker_states import CircuitState, History, Lease, Opened, Timed, Trials, state_of
 from yaoki.core.policies.parameters import matches
 from yaoki.core.policies.policy import Fragment, Policy
 from yaoki.core.windows import Held, Seconds, Window
@@ -37,10 +32,11 @@ if TYPE_CHECKING:
 
     from yaoki.core.pipeline.call import Call
     from yaoki.core.policies.breaker_config import BreakerConfig
+    from yaoki.core.policies.breaker_states import Era
     from yaoki.core.policies.parameters import Condition
     from yaoki.core.windows import CallsWindow, SecondsWindow
 
-    _Change: TypeAlias = tuple[CircuitState, CircuitState, float]
+    _Change: TypeAlias = tuple[CircuitState, CircuitState, float, int]
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 
@@ -50,7 +46,8 @@ class CircuitBreaker(Policy):
 
     It opens on `failure_threshold` failures since the last success (5 when no rate is given), with `failure_window` only on
     those younger than that many seconds; or on `failure_rate` of the calls in `window` (`calls(n)` or `seconds(s)`), once
-    there are `minimum_calls`; or on `slow_call_rate` of calls that took `slow_call_duration` seconds or longer.
+    there are `minimum_calls`; or on `slow_call_rate` of calls that took `slow_call_duration` seconds or longer, beside a
+    `failure_rate` of 0.5 unless another is given.
 
     It stays open `open_timeout` seconds, times `open_timeout_multiplier` for each further opening in a row, up to
     `open_timeout_cap`, less a random share of at most `open_timeout_jitter`. Then at most `half_open_max_calls` trial calls run
@@ -77,7 +74,7 @@ class CircuitBreaker(Policy):
         failure_threshold: int | None = None,
         failure_window: float | None = None,
         failure_rate: float | None = None,
-        window: CallsWindow | SecondsWindow = calls(100),
+        window: CallsWindow | SecondsWindow = WINDOW,
         minimum_calls: int = 10,
         slow_call_duration: float | None = None,
         slow_call_rate: float | None = None,
@@ -116,13 +113,15 @@ class CircuitBreaker(Policy):
         self._start(None)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, *, prefix: str = "CIRCUIT_", **parameters: object) -> CircuitBreaker:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, *, prefix: str = "CIRCUIT_", **parameters: object
+    ) -> CircuitBreaker:
         """A breaker configured by `CIRCUIT_FAILURE_THRESHOLD`, `CIRCUIT_FAILURE_WINDOW_SECS`, `CIRCUIT_OPEN_TIMEOUT_SECS` and
         `CIRCUIT_SUCCESS_THRESHOLD`; unset ones are 5, 5 s, 5 s and 2. Further parameters as in the constructor (SPEC B8).
 
         Raises ConfigurationError naming a variable whose value is malformed or out of range.
         """
-        return cls.from_mapping({**parameters_from_env(environ, prefix), **parameters})
+        return cls(**{**parameters_from_env(environ, prefix), **parameters})  # type: ignore[arg-type]  # the constructor checks every value
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, object]) -> CircuitBreaker:
@@ -157,53 +156,62 @@ class CircuitBreaker(Policy):
         permit: object = self.closed
         if permit is None:
             shut = self.shut
-            if shut is not None and now < shut.until:
+            # Without a call in it, so that with a GIL no refusal is counted for an era that has ended.
+            if GIL and shut is not None and now < shut.until:
                 shut.refused += 1
                 return CircuitOpenError(self, shut.until, shut)
-            permit = self._trial(now)
+            permit, told = self._ask(now)
             if isinstance(permit, Exception):
                 return permit
+            if told:
+                # What the listeners took is not the trial's time.
+                now = clock.now()
+                if isinstance(permit, Lease):
+                    permit.deadline = now + self.config.half_open_timeout
         return permit if self.config.slow_call_duration is None else Timed(permit, now)  # type: ignore[arg-type]  # a permit
 
-    def _trial(self, now: float) -> object:
-        trials = Trials(now)
-        lease = Lease(trials, now + self.config.half_open_timeout)
-        change: _Change | None = None
+    def _ask(self, now: float) -> tuple[object, bool]:
+        """The permit of a call that meets a circuit which is not closed, or its refusal; and whether listeners were told."""
+        changes: list[_Change | None] = []
         with lock_of(self):
-            if self.closed is not None:
-                return self.closed
+            permit = self.closed or self._admit_locked(now, changes)
+        try:
+            for change in changes:
+                self._tell(change)
+        except BaseException:
+            _give_back(permit)
+            raise
+        return permit, bool(changes and events.listeners)
+
+    def _admit_locked(self, now: float, changes: list[_Change | None]) -> object:
+        while self.closed is None:
             shut = self.shut
             if isinstance(shut, Opened):
                 if now < shut.until:
                     shut.refused += 1
                     return CircuitOpenError(self, shut.until, shut)
-                trials.since = shut.since
-                self._history_locked().fold(shut)
-                self._history_locked().enter(CircuitState.HALF_OPEN)
-                self.shut = shut = trials
-                change = (CircuitState.OPEN, CircuitState.HALF_OPEN, 0.0)
-            assert shut is not None
-            permit, reopened = self._lease_locked(shut, lease, now)
-        self._tell(change)
-        self._tell(reopened)
-        return permit
+                changes.append(self._change_locked(Trials(shut.since), expected=shut))
+            elif shut is not None:
+                if shut.purge_locked(now):
+                    changes.append(self._decide_locked(shut, now))
+                    continue
+                permit = self._lease_locked(shut, now)
+                if permit is not None:
+                    return permit
+        return self.closed
 
-    def _lease_locked(self, trials: Trials, lease: Lease, now: float) -> tuple[object, _Change | None]:
-        if trials.purge_locked(now):
-            trials.failed += 1
-            reopened = self._open_locked(CircuitState.HALF_OPEN, now)
-            assert isinstance(self.shut, Opened)
-            self.shut.refused += 1
-            return CircuitOpenError(self, self.shut.until, self.shut), reopened
+    def _lease_locked(self, trials: Trials, now: float) -> object | None:
+        lease = Lease(trials, now + self.config.half_open_timeout)
+        # Taken first and counted afterwards: a destructor that the garbage collector runs in between may ask for one too.
+        trials.leases[lease] = None
         taken = len(trials.leases)
         if self.config.half_open_success_rate is not None:
             taken += trials.ok + trials.failed
-        if taken >= self.config.half_open_max_calls:
+        if taken > self.config.half_open_max_calls:
+            del trials.leases[lease]
             trials.refused += 1
-            return CircuitOpenError(self, max(now, trials.earliest_deadline(now)), trials), None
-        lease.era = trials
-        trials.leases[lease] = None
-        return lease, None
+            return CircuitOpenError(self, max(now, trials.earliest_deadline(now)), trials)
+        return lease if trials is self.shut and self.closed is None else None
 
     def extend(self, call: Call, permit: object, now: float, paused: float) -> None:
         """A trial that makes items does not hang; what its consumer took is not the dependency's time."""
@@ -219,7 +227,7 @@ class CircuitBreaker(Policy):
         """Count the outcome, and open or close the circuit if that is what it decides."""
         slow = False
         if isinstance(permit, Timed):
-            slow = now - permit.start >= (self.config.slow_call_duration or 0.0)
+            slow = permit.took(self.config.slow_call_duration or 0.0, now)
             permit = permit.permit
         if error is None:
             self._succeeded(permit, now, slow=slow)
@@ -273,8 +281,8 @@ class CircuitBreaker(Policy):
             if isinstance(window, Seconds):
                 window.turn_locked(self.config, now)
             window.ok += 1
-            if window.slow_locked(self.config, now) and window is self.closed:
-                change = self._open_locked(CircuitState.CLOSED, now)
+            if window.slow_locked(self.config, now):
+                change = self._open_locked(window, now)
         self._tell(change)
 
     def _failed(self, permit: object, now: float, *, slow: bool) -> None:
@@ -284,36 +292,36 @@ class CircuitBreaker(Policy):
         assert isinstance(permit, Window)
         change = None
         with lock_of(self):
-            if permit.fail_locked(self.config, now, slow=slow) and permit is self.closed:
-                change = self._open_locked(CircuitState.CLOSED, now)
+            if permit.fail_locked(self.config, now, slow=slow):
+                change = self._open_locked(permit, now)
         self._tell(change)
 
     def _settle(self, lease: Lease, now: float, *, ok: bool) -> None:
-        window = self.config.new_window()
-        change = None
         with lock_of(self):
             trials = lease.era
             if lease.done or self.closed is not None or trials is not self.shut:
                 return
             lease.done = True
-            trials.leases.pop(lease, None)
             if ok and now < lease.deadline:
                 trials.ok += 1
             else:
                 trials.failed += 1
-            verdict = self._verdict_locked(trials)
-            if verdict is True:
-                change = self._close_locked(window)
-            elif verdict is False:
-                change = self._open_locked(CircuitState.HALF_OPEN, now)
+            trials.leases.pop(lease, None)
+            change = self._decide_locked(trials, now)
         self._tell(change)
 
-    def _verdict_locked(self, trials: Trials) -> bool | None:
+    def _decide_locked(self, trials: Trials, now: float) -> _Change | None:
         config = self.config
         if config.half_open_success_rate is None:
-            return False if trials.failed else True if trials.ok >= config.success_threshold else None
-        settled = trials.ok + trials.failed
-        return None if settled < config.half_open_max_calls else trials.ok / settled >= config.half_open_success_rate
+            opens, closes = trials.failed > 0, trials.ok >= config.success_threshold
+        else:
+            settled = trials.ok + trials.failed
+            decided = settled >= config.half_open_max_calls
+            closes = decided and trials.ok / settled >= config.half_open_success_rate
+            opens = decided and not closes
+        if opens:
+            return self._open_locked(trials, now)
+        return self._change_locked(config.new_window(), expected=trials) if closes else None
 
     def turn(self, window: Seconds, now: float) -> None:
         """Turn the buckets of a time window; a healthy call does it when the current bucket is over."""
@@ -322,50 +330,52 @@ class CircuitBreaker(Policy):
 
     # Transitions
 
-    def _history_locked(self) -> History:
-        if self.history is None:
-            self.history = History()
-        return self.history
+    # A method that is called in a locked region may be interrupted by the garbage collector, which may run a destructor that makes
+    # a guarded call in this very thread. So a transition says which era it ends, and takes place in lines that call nothing.
 
-    def _open_locked(self, previous: CircuitState, now: float) -> _Change:
+    def _change_locked(self, era: Era, *, expected: Era | None = None) -> _Change | None:
+        """Put `era` in the place of the present one, if that is `expected` (None: whatever it is); what to tell, or None."""
         history = self._history_locked()
-        history.opened += 1
-        history.opened_in_a_row += 1
-        length = self.config.open_for(history.opened_in_a_row, clock.random() if self.config.open_timeout_jitter else 0.0)
-        self._shut_locked(Opened(now, now + length), history)
-        return previous, CircuitState.OPEN, length
-
-    def _shut_locked(self, opened: Opened, history: History) -> None:
-        ended = self.closed if self.closed is not None else self.shut
-        if isinstance(ended, Window):
-            history.streak = ended.streaks()[0]
-        elif isinstance(ended, Trials):
-            history.streak += ended.failed
+        window, shut = (era, None) if isinstance(era, Window) else (None, era)
+        closed = self.closed
+        ended = self.shut if closed is None else closed
+        if expected is not None and ended is not expected:
+            return None
+        if window is None:
+            self.shut = shut
+        self.closed = window
         if ended is not None:
             history.fold(ended)
-        history.enter(CircuitState.OPEN)
-        self.shut = opened
-        self.closed = None
-
-    def _close_locked(self, window: Window) -> _Change | None:
-        if self.closed is not None:
-            self._history_locked().fold(self.closed)
-            self.closed = window
+        previous, state = state_of(ended), state_of(era)
+        if window is not None:
+            history.opened_in_a_row = 0
+        if previous is state:
             return None
-        previous = self.state
+        history.enter(state)
+        retry_after = era.until - era.since if isinstance(era, Opened) else 0.0
+        return previous, state, retry_after, history.opened_in_a_row
+
+    def _open_locked(self, ended: Era, now: float) -> _Change | None:
         history = self._history_locked()
-        if self.shut is not None:
-            history.fold(self.shut)
-        history.opened_in_a_row = 0
-        history.enter(CircuitState.CLOSED)
-        self.closed = window
-        return previous, CircuitState.CLOSED, 0.0
+        in_a_row = history.opened_in_a_row + 1
+        length = self.config.open_for(in_a_row, clock.random() if self.config.open_timeout_jitter else 0.0)
+        change = self._change_locked(Opened(now, now + length), expected=ended)
+        if change is None:
+            return None
+        history.opened += 1
+        history.opened_in_a_row = in_a_row
+        return change[0], change[1], length, in_a_row
+
+    def _history_locked(self) -> History:
+        if self.history is None:
+            history = History()
+            if self.history is None:
+                self.history = history
+        return self.history
 
     def _tell(self, change: _Change | None) -> None:
         if change is not None and events.listeners:
-            previous, state, retry_after = change
-            history = self.history
-            in_a_row = 0 if history is None else history.opened_in_a_row
+            previous, state, retry_after, in_a_row = change
             events.emit(
                 events.CircuitChanged(
                     breaker=self.name,
@@ -381,26 +391,19 @@ class CircuitBreaker(Policy):
 
     def isolate(self) -> None:
         """Hold the circuit open until `reset` or `force_close`."""
-        opened = Opened(clock.now(), float("inf"))
-        with lock_of(self):
-            previous = self.state
-            self._shut_locked(opened, self._history_locked())
-        self._tell((previous, CircuitState.OPEN, float("inf")) if previous is not CircuitState.OPEN else None)
+        self._set(Opened(clock.now(), float("inf")))
 
     def force_close(self) -> None:
         """Hold the circuit closed, whatever fails, until `reset` or `isolate`."""
-        window = Held()
-        with lock_of(self):
-            change = self._close_locked(window)
-        self._tell(change)
+        self._set(Held())
 
     def reset(self) -> None:
         """Close the circuit and start counting anew; totals and history stay."""
-        window = self.config.new_window()
+        self._set(self.config.new_window())
+
+    def _set(self, era: Era) -> None:
         with lock_of(self):
-            change = self._close_locked(window)
-            if self.history is not None:
-                self.history.opened_in_a_row = 0
+            change = self._change_locked(era)
         self._tell(change)
 
     # Reading
@@ -408,9 +411,8 @@ class CircuitBreaker(Policy):
     @property
     def state(self) -> CircuitState:
         """CLOSED, OPEN or HALF_OPEN. An open circuit whose time is over stays OPEN until the next call comes."""
-        if self.closed is not None:
-            return CircuitState.CLOSED
-        return CircuitState.OPEN if isinstance(self.shut, Opened) else CircuitState.HALF_OPEN
+        closed = self.closed
+        return state_of(self.shut if closed is None else closed)
 
     def shut_until(self, now: float) -> float:
         """Until when calls are refused, as far as is known."""
@@ -464,9 +466,7 @@ class CircuitBreaker(Policy):
             "else: _y_w{n}.ok += 1",
         )
         permit = "_y_Timed(_y_w{n}, _y_start_ns * 1e-9)"
-        return Fragment(
-            permit=permit, gates=gates, alone=alone, success=success, names=names, end=by_time, nanoseconds=True
-        )
+        return Fragment(permit=permit, gates=gates, alone=alone, success=success, names=names, end=by_time, nanoseconds=True)
 
     def slow(self, window: Window) -> None:
         """Count a slow success; the generated path calls it."""
@@ -477,4 +477,3 @@ def _give_back(permit: object) -> None:
     # Without a lock: the garbage collector may close an abandoned generator, and with it a trial, while this very lock is held.
     if isinstance(permit, Lease):
         permit.done = True
-

@@ -7,6 +7,7 @@ understand, and name the variable or key.
 from __future__ import annotations
 
 import os
+from _weakref import ref
 
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.policies.parameters import condition, condition_text, duration, number, share, whole
@@ -30,10 +31,15 @@ def seconds(length: float) -> SecondsWindow:
     return SecondsWindow(duration("seconds(length)", length))
 
 
+WINDOW = calls(100)
+"""The window of a breaker that is told none."""
+
+
 class BreakerConfig:
     """The validated parameters of a circuit breaker. Immutable by convention, shared by all breakers with equal values."""
 
     __slots__ = (
+        "__weakref__",
         "failure_on",
         "failure_rate",
         "failure_threshold",
@@ -78,7 +84,7 @@ class BreakerConfig:
     def parameters(self) -> dict[str, object]:
         """The parameters that are set, as texts and numbers."""
         shown: dict[str, object] = {}
-        for name in self.__slots__:
+        for name in _PARAMETERS:
             value = getattr(self, name)
             if name in ("failure_on", "ignore"):
                 value = condition_text(value) if value not in (None, ()) else None
@@ -86,43 +92,56 @@ class BreakerConfig:
                 value = repr(value) if self.failure_rate is not None else None
             elif name == "minimum_calls" and self.failure_rate is None:
                 value = None
-            if value is not None and name not in ("new_window", "name"):
+            if value is not None and name != "name":
                 shown[name] = value
         return shown
 
     def open_for(self, opened_in_a_row: int, chance: float) -> float:
         """Seconds to stay open after opening for the n-th time in a row; `chance` is uniform in [0, 1)."""
+        if self.open_timeout == 0.0:
+            return 0.0
         try:
             length = self.open_timeout * self.open_timeout_multiplier ** (opened_in_a_row - 1)
         except OverflowError:
-            length = float("inf")
+            length = _LONGEST
         if self.open_timeout_cap is not None:
             length = min(length, self.open_timeout_cap)
         length = min(length, _LONGEST)
         return length * (1.0 - self.open_timeout_jitter * chance)
 
 
+_PARAMETERS = tuple(slot for slot in BreakerConfig.__slots__ if slot not in ("__weakref__", "new_window"))
+
 _LONGEST = 3600.0 * 24 * 365
 
-_interned: dict[tuple[object, ...], BreakerConfig] = {}
-_INTERNED_AT_MOST = 1024
+_interned: dict[tuple[object, ...], ref[BreakerConfig]] = {}
 
 
-def intern(config: BreakerConfig) -> BreakerConfig:
-    """The one object for all configurations equal to this one."""
-    values = []
-    for slot in BreakerConfig.__slots__:
-        value = getattr(config, slot)
-        values.append((type(value), repr(value)) if slot == "window" else value)
-    try:
-        known = _interned.get(tuple(values))
-    except TypeError:
-        return config
-    if known is None:
-        if len(_interned) >= _INTERNED_AT_MOST:
-            _interned.clear()
-        known = _interned[tuple(values)] = config
-    return known
+def intern(config: BreakerConfig, interned: dict[tuple[object, ...], ref[BreakerConfig]] = _interned) -> BreakerConfig:
+    """The one object for all configurations equal to this one. It lives as long as a breaker uses it."""
+    key = tuple(_compared(getattr(config, slot)) for slot in BreakerConfig.__slots__ if slot != "__weakref__")
+    known = interned.get(key)
+    same = None if known is None else known()
+    if same is not None:
+        return same
+
+    def forget(gone: ref[BreakerConfig]) -> None:
+        if interned.get(key) is gone:
+            del interned[key]
+
+    interned[key] = ref(config, forget)
+    return config
+
+
+def _compared(value: object) -> object:
+    if isinstance(value, CallsWindow):
+        return CallsWindow, value.count
+    if isinstance(value, SecondsWindow):
+        return SecondsWindow, value.length
+    if isinstance(value, tuple):
+        return tuple(map(id, value))
+    # Types and predicates by identity: the table must not keep alive what they refer to, a breaker perhaps.
+    return value if value is None or isinstance(value, (int, float, str)) else id(value)
 
 
 def breaker_config(
@@ -161,6 +180,10 @@ def breaker_config(
             "failure_threshold and failure_window count failures since the last success, failure_rate and slow_call_rate "
             "a share of the calls in window: give the ones or the others"
         )
+    if not by_rate and window is not WINDOW:
+        raise ConfigurationError(
+            "window is what failure_rate and slow_call_rate look at: give one of them, or failure_window for failures within a time"
+        )
     if by_rate and isinstance(window, CallsWindow) and minimum_calls > window.count:
         raise ConfigurationError(
             f"minimum_calls must be at most the calls of window, or the circuit never opens: {minimum_calls} > {window.count}"
@@ -172,12 +195,14 @@ def breaker_config(
     config.failure_rate = None if failure_rate is None else share("failure_rate", failure_rate)
     if config.slow_call_rate is not None and config.failure_rate is None:
         config.failure_rate = 0.5
-    config.failure_threshold = None if by_rate else whole("failure_threshold", 5 if failure_threshold is None else failure_threshold)
+    config.failure_threshold = (
+        None if by_rate else whole("failure_threshold", 5 if failure_threshold is None else failure_threshold)
+    )
     config.failure_window = None if failure_window is None else duration("failure_window", failure_window)
     config.open_timeout = duration("open_timeout", open_timeout, zero=True)
     config.open_timeout_multiplier = number("open_timeout_multiplier", open_timeout_multiplier)
-    if config.open_timeout_multiplier < 1:
-        raise ConfigurationError(f"open_timeout_multiplier must be at least 1, not {open_timeout_multiplier!r}")
+    if not 1 <= config.open_timeout_multiplier < float("inf"):
+        raise ConfigurationError(f"open_timeout_multiplier must be at least 1 and finite, not {open_timeout_multiplier!r}")
     config.open_timeout_cap = None if open_timeout_cap is None else duration("open_timeout_cap", open_timeout_cap)
     if config.open_timeout_cap is not None and config.open_timeout_cap < config.open_timeout:
         raise ConfigurationError("open_timeout_cap must be at least open_timeout")
@@ -185,7 +210,9 @@ def breaker_config(
     config.half_open_max_calls = whole("half_open_max_calls", half_open_max_calls)
     config.half_open_timeout = duration("half_open_timeout", half_open_timeout, infinite=True)
     config.success_threshold = whole("success_threshold", success_threshold)
-    config.half_open_success_rate = None if half_open_success_rate is None else share("half_open_success_rate", half_open_success_rate)
+    config.half_open_success_rate = (
+        None if half_open_success_rate is None else share("half_open_success_rate", half_open_success_rate)
+    )
     config.failure_on = None if failure_on is None else condition("failure_on", failure_on)
     config.ignore = condition("ignore", ignore)
     if name is not None and not isinstance(name, str):
@@ -236,7 +263,7 @@ def parameters_from_env(environ: Mapping[str, str] | None = None, prefix: str = 
     return parameters
 
 
-_FROM_MAPPING = frozenset(BreakerConfig.__slots__) - {"new_window", "failure_on", "ignore"}
+_FROM_MAPPING = frozenset(_PARAMETERS) - {"failure_on", "ignore"}
 
 
 def parameters_from_mapping(mapping: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yaoki.core.policies.breaker_states import History, Opened, Trials
+from yaoki.core.policies.breaker_states import History, Opened, Trials, state_of
 from yaoki.core.windows import Held
 
 TYPE_CHECKING = False
@@ -16,22 +16,25 @@ def report_locked(breaker: CircuitBreaker, now: float) -> dict[str, object]:
     """State, counts and history, JSON-ready. `open_for` and `retry_after` are seconds, `at` is wall-clock time."""
     window = breaker.closed
     shut = breaker.shut if window is None else None
+    failures, successes = (0, 0) if window is None else window.streaks()
+    calls, failed, slow = (0, 0, 0) if window is None else window.rates(breaker.config, now)
+    # The totals last: healthy calls that end meanwhile may be in them, and not missing from them.
     totals = History()
     if breaker.history is not None:
         totals.fold_history(breaker.history)
     era = window if window is not None else shut
     if era is not None:
         totals.fold(era)
-    failures, successes = (totals.streak, 0) if window is None else window.streaks()
     if isinstance(shut, Trials) and shut.ok:
-        failures, successes = 0, shut.ok
-    calls, failed, slow = (0, 0, 0) if window is None else window.rates(breaker.config, now)
+        successes = shut.ok
+    elif window is None:
+        failures = totals.streak
     key = breaker.key
     return {
         "kind": breaker.kind,
         "name": breaker.name,
         "key": key if key is None or isinstance(key, (str, int)) else repr(key),
-        "state": breaker.state.value,
+        "state": state_of(era).value,
         "forced": isinstance(window, Held) or (isinstance(shut, Opened) and shut.isolated),
         "successes": totals.ok,
         "failures": totals.failed,

@@ -13,7 +13,11 @@ from yaoki.core.clock import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from yaoki.core.windows import Window
+
+    Era: TypeAlias = "Window | Opened | Trials"
 
 _FOREVER = float("inf")
 
@@ -68,19 +72,28 @@ class Trials:
         return f"is half-open, with its trial calls under way (open since {max(0.0, now - self.since):.3g} s)"
 
     def purge_locked(self, now: float) -> bool:
-        """Drop the leases that were given back; True if a live one is past its deadline, so its trial hangs."""
-        hangs = False
+        """Drop the leases that were given back, and count the live ones past their deadline as failed; True if there were any."""
+        hung = False
         # Over a copy: a destructor run by the garbage collector may settle a trial of this very circuit meanwhile.
         for lease in list(self.leases):
-            if lease.done:
-                self.leases.pop(lease, None)
-            elif lease.deadline <= now:
-                hangs = True
-        return hangs
+            if not lease.done:
+                if now < lease.deadline:
+                    continue
+                lease.done = hung = True
+                self.failed += 1
+            self.leases.pop(lease, None)
+        return hung
 
     def earliest_deadline(self, now: float) -> float:
         """When the oldest live trial will count as hung, or `now` if there is none."""
         return min((lease.deadline for lease in list(self.leases) if not lease.done), default=now)
+
+
+def state_of(era: Era | None) -> CircuitState:
+    """The state that an era is one of."""
+    if isinstance(era, Opened):
+        return CircuitState.OPEN
+    return CircuitState.HALF_OPEN if isinstance(era, Trials) else CircuitState.CLOSED
 
 
 class Lease:
@@ -103,6 +116,10 @@ class Timed:
         self.permit = permit
         self.start = start
 
+    def took(self, seconds: float, now: float) -> bool:
+        """Whether the call took so many seconds or longer; to the nanosecond, as the healthy path sees it."""
+        return round(now * 1e9) - round(self.start * 1e9) >= round(seconds * 1e9)
+
 
 _TRANSITIONS_KEPT = 16
 
@@ -110,7 +127,7 @@ _TRANSITIONS_KEPT = 16
 class History:
     """What a circuit went through before its present era; made when it first has something to tell.
 
-    Results that come after their era has ended are not in the totals.
+    Not in the totals: results that come after their era has ended, and calls that were cancelled.
     """
 
     __slots__ = ("failed", "ignored", "ok", "opened", "opened_in_a_row", "refused", "streak", "transitions")
@@ -126,11 +143,15 @@ class History:
         """Consecutive failures up to the latest opening, its failed trials included."""
         self.transitions: deque[tuple[float, CircuitState]] = deque(maxlen=_TRANSITIONS_KEPT)
 
-    def fold(self, era: Window | Opened | Trials) -> None:
+    def fold(self, era: Era) -> None:
         """Add the counts of an era that ends."""
         if not isinstance(era, Opened):
             self.ok += era.ok
             self.failed += era.failed
+            if isinstance(era, Trials):
+                self.streak = era.failed if era.ok else self.streak + era.failed
+            else:
+                self.streak = era.streaks()[0]
         if isinstance(era, (Opened, Trials)):
             self.refused += era.refused
 
