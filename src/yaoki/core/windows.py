@@ -91,6 +91,9 @@ class Held(Window):
 
     __slots__ = ()
 
+    edge = float("inf")
+    """Read by the healthy path of a breaker with a time window: here there is never a bucket to turn."""
+
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
         """Count a failure; never opens."""
         self.failed += 1
@@ -246,43 +249,46 @@ class SlowCalls(Calls):
 
 
 _BUCKETS = 10
+_NOT_BEGUN = float("-inf")
 
 
 class Seconds(Consecutive):
-    """The calls of the last s seconds, in ten buckets; nothing older than s seconds is ever counted.
+    """The calls of the last s seconds, in ten buckets.
 
-    A good call reads the clock once and compares it with `edge`, the end of the current bucket; only a call past the edge
-    turns the buckets. The first call opens the first bucket.
+    Nothing older than s seconds is ever counted, and everything younger than nine tenths of s is. A good call reads the clock once
+    and compares it with `edge`, the end of the current bucket; only a call past the edge turns the buckets. The first call
+    opens the first bucket.
     """
 
     __slots__ = ("_closed", "_failed_before", "_ok_before", "_slow", "_start", "edge")
 
     def __init__(self) -> None:
         super().__init__()
-        self.edge = float("-inf")
+        self.edge = _NOT_BEGUN
         self._start = 0.0
         self._ok_before = 0
         self._failed_before = 0
         self._slow = 0
-        self._closed: deque[tuple[float, int, int, int]] = deque(maxlen=_BUCKETS - 1)
+        self._closed: deque[tuple[float, int, int, int]] = deque(maxlen=_BUCKETS)
 
     def turn_locked(self, limits: Thresholds, now: float) -> None:
         """Close the current bucket if `now` is past its edge, and forget what has become too old."""
-        if now < self.edge:
+        length = self._length(limits)
+        edge = self.edge
+        if now < edge:
             return
-        width = self._length(limits) / _BUCKETS
-        ok, failed = self.ok, self.failed
-        if self.edge != float("-inf"):
-            self._closed.append((self._start, ok - self._ok_before, failed - self._failed_before, self._slow))
-        self._ok_before, self._failed_before, self._slow = ok, failed, 0
-        late = now - self.edge
-        self._start = now if not 0.0 <= late < width else self.edge
-        self.edge = self._start + width
-        self._forget(limits)
-
-    def _forget(self, limits: Thresholds) -> None:
-        oldest = self.edge - self._length(limits)
-        while self._closed and self._closed[0][0] < oldest - 1e-9:
+        # From here to the last field nothing is called: the garbage collector may run a destructor, and that may count a call.
+        start, slow = self._start, self._slow
+        ok, failed = self.ok - self._ok_before, self.failed - self._failed_before
+        self._ok_before += ok
+        self._failed_before += failed
+        self._slow = 0
+        self._start = edge if now - edge < length / _BUCKETS else now
+        self.edge = self._start + length / _BUCKETS
+        if edge != _NOT_BEGUN:
+            self._closed.append((start, ok, failed, slow))
+        oldest = now - length
+        while self._closed and self._closed[0][0] < oldest:
             self._closed.popleft()
 
     @staticmethod
