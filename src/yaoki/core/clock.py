@@ -54,7 +54,8 @@ class Clock:
 
 
 def _acquire(lock: threading.Lock, seconds: float) -> bool:
-    return lock.acquire(timeout=min(seconds, _LONGEST_WAIT))
+    # A negative wait would be refused, or be one without an end.
+    return lock.acquire(timeout=min(max(seconds, 0.0), _LONGEST_WAIT))
 
 
 _LONGEST_WAIT = 3600.0 * 24 * 7

@@ -95,8 +95,13 @@ class within:  # noqa: N801  # reads as a statement: `with within(2.0):`
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         token, self._token = self._token, None
-        if token is not None:
+        if token is None:
+            return
+        try:
             context.reset(token)
+        except ValueError:
+            # The garbage collector closes an abandoned generator in another context than its own, where nothing was set.
+            return
 
 
 def headers() -> dict[str, str]:

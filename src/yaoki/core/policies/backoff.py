@@ -59,22 +59,21 @@ class Backoff:
 
     def delay(self, attempt: int, previous: float = 0.0) -> float:
         """Seconds to wait after the failed attempt number `attempt` (from 1 on); `previous` is the wait before it, or 0."""
-        try:
-            raw = self._raw(attempt)
-        except OverflowError:
-            raw = self.cap
-        return min(self._jittered(self, min(raw, self.cap), previous, clock.random()), self.cap)
+        return min(self._jittered(self, self._wait(attempt), previous, clock.random()), self.cap)
 
     def longest(self, attempt: int) -> float:
         """The longest wait that can follow the failed attempt number `attempt`."""
         if self.jitter == "decorrelated":
             return self.cap
-        try:
-            raw = min(self._raw(attempt), self.cap)
-        except OverflowError:
-            raw = self.cap
+        wait = self._wait(attempt)
         # Each jitter is monotonic in chance: the longest wait is at one of the ends.
-        return min(self.cap, max(self._jittered(self, raw, 0.0, 0.0), self._jittered(self, raw, 0.0, 1.0)))
+        return min(self.cap, max(self._jittered(self, wait, 0.0, 0.0), self._jittered(self, wait, 0.0, 1.0)))
+
+    def _wait(self, attempt: int) -> float:
+        try:
+            return min(self._raw(attempt), self.cap)
+        except OverflowError:
+            return self.cap
 
     def __repr__(self) -> str:
         return f"{self.form}, cap {self.cap:g} s, jitter {self.jitter}"
@@ -131,11 +130,11 @@ def exponential(
     """
     first = duration("initial", initial, zero=True)
     growth = number("multiplier", multiplier)
-    if growth < 1:
-        raise ConfigurationError(f"multiplier must be at least 1, not {multiplier!r}")
+    if not 1 <= growth < float("inf"):
+        raise ConfigurationError(f"multiplier must be at least 1 and finite, not {multiplier!r}")
     return Backoff(
         f"exponential from {first:g} s times {growth:g}",
-        lambda attempt: first * growth ** (attempt - 1),
+        lambda attempt: first and first * growth ** (attempt - 1),
         initial=first,
         cap=duration("cap", cap, zero=True),
         jitter=jitter,

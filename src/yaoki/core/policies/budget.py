@@ -47,7 +47,7 @@ class Budget:
     def refund(self, tokens: int) -> None:
         """Put back what the last retry of a call took, since the call succeeded."""
         with lock_of(self):
-            self._tokens = min(self.capacity, self._tokens + tokens)
+            self._add_locked(tokens)
 
     def succeeded(self) -> None:
         """Count a call that succeeded at once, where a bare increment is not safe."""
@@ -65,4 +65,9 @@ class Budget:
         # Subtracted, not zeroed: a healthy call may increment between the two lines.
         returned = self.ok
         self.ok -= returned
-        self._tokens = min(self.capacity, self._tokens + returned)
+        self._add_locked(returned)
+
+    def _add_locked(self, tokens: int) -> None:
+        # Without a call in it: where one is, the garbage collector may run a destructor that takes tokens.
+        tokens += self._tokens
+        self._tokens = tokens if tokens < self.capacity else self.capacity  # noqa: FURB136  # `min` would be a call
