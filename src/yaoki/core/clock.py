@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+__all__ = ["Clock", "clock"]
+
 
 class Clock:
     """The functions that tell and spend time.

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["GIL", "after_fork", "compiles", "lock_of"]
+
 GIL: bool = bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 

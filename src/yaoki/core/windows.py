@@ -33,6 +33,9 @@ if TYPE_CHECKING:
         window: CallsWindow | SecondsWindow
 
 
+__all__ = ["Burst", "Calls", "CallsWindow", "Consecutive", "Held", "Seconds", "SecondsWindow", "SlowCalls", "Window"]
+
+
 class CallsWindow:
     """The last `count` calls; made by `calls(count)`."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from yaoki.core.policies.parameters import Condition
     from yaoki.core.windows import Window
 
+__all__ = ["BreakerConfig", "breaker_config", "calls", "parameters_from_env", "parameters_from_mapping", "seconds"]
+
 
 def calls(count: int) -> CallsWindow:
     """A window over the last `count` calls."""

@@ -7,7 +7,7 @@ more, so it changes nothing. CLOSED is a counting window (`windows.py`); OPEN an
 from __future__ import annotations
 
 from collections import deque
-from enum import Enum
+from enum import StrEnum
 
 from yaoki.core.clock import clock
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     Era: TypeAlias = "Window | Opened | Trials"
 
+__all__ = ["CircuitState", "History", "Lease", "Opened", "Timed", "Trials", "state_of"]
+
 _FOREVER = float("inf")
 
 
-class CircuitState(str, Enum):
+class CircuitState(StrEnum):
     """The state of a circuit, as people name it."""
 
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-
-    __str__ = str.__str__
 
 
 class Opened:

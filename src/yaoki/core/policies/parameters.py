@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     Condition: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]"
 
+__all__ = ["condition", "condition_text", "duration", "matches", "number", "share", "whole"]
+
 _INFINITE = float("inf")
 
 
