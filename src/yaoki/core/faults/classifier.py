@@ -205,10 +205,11 @@ class Classifier:
         kind = by_name.get(_attribute(error, "kind", str) or "")
         if kind is None:
             return None
-        if isinstance(error, DeadlineExceededError) and _attribute(error, "policy", object) is None:
+        cls = type(error)  # an exception may lie about its `__class__`
+        if issubclass(cls, DeadlineExceededError) and _attribute(error, "policy", object) is None:
             return kind.fault(when="inherited").replace(origin=Origin.CALLER)
-        attempts = _attribute(error, "attempts", tuple) if isinstance(error, RetryExhaustedError) else None
-        if attempts and isinstance(attempts[-1], Exception) and depth < _DEEPEST:
+        attempts = _attribute(error, "attempts", tuple) if issubclass(cls, RetryExhaustedError) else None
+        if attempts and issubclass(type(attempts[-1]), Exception) and depth < _DEEPEST:
             last = self._classify(attempts[-1], depth + 1)
             return kind.fault().replace(category=last.category, severity=last.severity, origin=last.origin)
         return kind.fault()

@@ -102,10 +102,9 @@ def _moment(year: str, month: str, day: str, time_of_day: str) -> float | None:
 
 
 def _century(year: int) -> int:
-    """A year of two digits, at most 50 years ahead (RFC 9110 §5.6.7)."""
-    this_year = 1970 + int(clock.wall() // _YEAR)
-    candidate = this_year - this_year % 100 + year
-    return candidate - 100 if candidate > this_year + 50 else candidate
+    """The year of these two digits that is less than 50 years ago, or at most 50 ahead (RFC 9110 §5.6.7)."""
+    earliest = 1970 + int(clock.wall() // _YEAR) - 49
+    return earliest + (year - earliest) % 100
 
 
 def _until(moment: float) -> float:
