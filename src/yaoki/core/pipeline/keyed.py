@@ -6,7 +6,7 @@ nothing may be dropped, a new key is served without being kept.
 
 A use sets one flag, so it costs a healthy call a dictionary lookup. Keys are looked at in turn when one is added: a flag that
 is set is cleared and the key goes to the end of the queue; a key found unused is the one to drop. Marks in the queue tell
-since when.
+since when. Nothing runs in the background: idle keys go when a new key comes.
 """
 
 from __future__ import annotations
@@ -120,10 +120,22 @@ _LOOKS = 1000
 class Keyed(_States):
     """A state for each key: `keyed[key].call(fn, ...)`. A dictionary of what is kept; reading a key makes its state.
 
-    `len`, `in`, `get` and iteration only look. Raises ConfigurationError for a parameter out of range.
+    `len`, `in`, `get` and iteration only look; while other threads add keys, iterate over `list(keyed)`. `del keyed[key]` forgets
+    a key's state, whatever it is. Raises ConfigurationError for a parameter out of range.
     """
 
-    __slots__ = ("__weakref__", "_look_again", "_marks", "_order", "_state_type", "idle_ttl", "max_keys", "name", "prototype")
+    __slots__ = (
+        "__weakref__",
+        "_latest",
+        "_look_again",
+        "_marks",
+        "_order",
+        "_state_type",
+        "idle_ttl",
+        "max_keys",
+        "name",
+        "prototype",
+    )
 
     def __init__(self, pipeline: Pipeline, *, max_keys: int, idle_ttl: float) -> None:
         super().__init__()
@@ -133,6 +145,7 @@ class Keyed(_States):
         self.idle_ttl = duration("idle_ttl", idle_ttl, infinite=True)
         self._order: deque[Hashable] = deque()
         self._marks: deque[float] = deque()
+        self._latest = float("-inf")
         self._look_again = float("-inf")
         slots = tuple(f"p{number}" for number in range(len(pipeline.policies)))
         body = {"__slots__": slots, "keyed": self, "count": len(slots), "call": _caller(self, is_async=False)}
@@ -152,18 +165,23 @@ class Keyed(_States):
             self._drop_idle_locked(now)
             if len(self) < self.max_keys or self._make_room_locked(now):
                 self[key] = state
-                self._order.append(key)
+                self._line_up_locked(key, now)
+                self._compact_locked()
         return state
 
     def _mark_locked(self, now: float) -> None:
         if now >= self._look_again and self.idle_ttl < float("inf"):
             self._look_again = now + self.idle_ttl / 8
             self._order.append(_MARK)
-            self._marks.append(now)
+            self._marks.append(self._latest)
+
+    def _line_up_locked(self, key: Hashable, now: float) -> None:
+        self._order.append(key)
+        self._latest = now
 
     def _drop_idle_locked(self, now: float) -> None:
         for _ in range(_LOOKS):
-            # All keys in front of the first mark were last looked at before its time.
+            # All keys in front of the first mark were last looked at by its time.
             if not self._marks or now - self._marks[0] < self.idle_ttl:
                 return
             self._look_locked(now)
@@ -176,6 +194,8 @@ class Keyed(_States):
         return False
 
     def _look_locked(self, now: float) -> None:
+        if not self._order:
+            return
         key = self._order.popleft()
         if key is _MARK:
             self._marks.popleft()
@@ -185,9 +205,21 @@ class Keyed(_States):
             return
         if state.touched or not state.evictable(now):
             state.touched = False
-            self._order.append(key)
+            self._line_up_locked(key, now)
         else:
             del self[key]
+
+    def _compact_locked(self) -> None:
+        # Keys that were deleted by hand are still in line, and twice if they came again.
+        if len(self._order) <= 2 * len(self) + len(self._marks) + 64:
+            return
+        order: deque[Hashable] = deque()
+        seen: set[Hashable] = set()
+        for key in reversed(self._order):
+            if key is _MARK or (key in self and key not in seen):
+                order.appendleft(key)
+                seen.add(key)
+        self._order = order
 
     def __repr__(self) -> str:
         return f"<Keyed {self.name or ''}: {len(self)} of at most {self.max_keys} keys>"

@@ -94,7 +94,10 @@ class Policy:
         return {}
 
     def evictable(self, now: float) -> bool:
-        """Whether dropping this state loses nothing that still matters (an open breaker's would)."""
+        """Whether dropping this state loses nothing that still matters (an open breaker's would).
+
+        Takes no lock, since it is asked under one: locks that nest can meet each other.
+        """
         return True
 
     def fresh(self, key: Hashable) -> Policy:

@@ -101,7 +101,10 @@ class Throttle(Policy):
         if not self._buckets:
             return 0.0
         with lock_of(self):
-            requests, accepts = self._totals_locked(now)
+            totals = self._totals_locked(now)
+        return self._share(*totals)
+
+    def _share(self, requests: int, accepts: int) -> float:
         if requests < self.minimum_calls:
             return 0.0
         return min(self.cap, max(0.0, (requests - self.k * accepts) / (requests + 1)))
@@ -112,8 +115,7 @@ class Throttle(Policy):
 
     def _totals_locked(self, now: float) -> tuple[int, int]:
         self._expire_locked(now)
-        buckets = list(self._buckets)
-        return sum(bucket.requests for bucket in buckets), sum(bucket.accepts for bucket in buckets)
+        return _totals(list(self._buckets))
 
     # Reading
 
@@ -132,7 +134,8 @@ class Throttle(Policy):
 
     def evictable(self, now: float) -> bool:
         """Whether nothing is refused."""
-        return self.refusing(now) == 0.0
+        young = [bucket for bucket in self._buckets.copy() if now < bucket.since + self.window]
+        return self._share(*_totals(young)) == 0.0
 
     def configuration(self) -> Mapping[str, object]:
         """The parameters."""
@@ -154,3 +157,7 @@ def _blames_dependency(call: Call, error: BaseException) -> bool:
     if not isinstance(error, Exception) or not call.ran or isinstance(error, Rejected) or call.is_callers_deadline(error):
         return False
     return call.fault(error).origin is Origin.DEPENDENCY
+
+
+def _totals(buckets: list[_Bucket]) -> tuple[int, int]:
+    return sum(bucket.requests for bucket in buckets), sum(bucket.accepts for bucket in buckets)
