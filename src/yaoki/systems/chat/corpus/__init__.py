@@ -1,0 +1,1 @@
+"""Where passages come from: one file for each source (SPEC G1)."""

@@ -1,0 +1,58 @@
+"""What a search returns, also over HTTP (SPEC G1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Hit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One passage that a search found.
+
+    `id`: stable as long as the document is the same, such as `asyncio.wait_for` or `asyncio.wait_for#2`. `text`: the passage,
+    without its title and signature. `score`: larger is better; comparable within one search only. `title`: what the passage
+    is about, as users call it. `signature`: the call as it is written, `asyncio.wait_for(fut, timeout)`, or "". `source`: where
+    it stands, such as `asyncio/tasks.py, line 424`, or "". Text from documents is untrusted: escape it wherever it is shown.
+    """
+
+    id: str
+    text: str
+    score: float
+    title: str = ""
+    signature: str = ""
+    source: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hit as JSON: one of the `results` of `POST /search`."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "score": self.score,
+            "title": self.title,
+            "signature": self.signature,
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Hit:
+        """The hit that a search service returned. Raises ValueError unless `id`, `text` and `score` are there and right.
+
+        A foreign service need not know the other three.
+        """
+        try:
+            text, score = given["text"], given["score"]
+            key = given["id"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a search result needs id, text and score: {error!r}") from error
+        if not isinstance(text, str) or not isinstance(key, str | int) or isinstance(key, bool):
+            raise ValueError("a search result's text is a string, its id a string or a whole number")
+        if not isinstance(score, int | float) or isinstance(score, bool) or score != score:
+            raise ValueError("a search result's score is a number")
+        further = {name: value for name in ("title", "signature", "source") if isinstance(value := given.get(name), str)}
+        return cls(str(key), text, float(score), **further)
