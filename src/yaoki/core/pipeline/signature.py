@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENERAL", "Signature", "signature_of"]
 
+_FUNCTION = type(lambda: None)
 _VARARGS = 0x04
 _VARKEYWORDS = 0x08
 RESERVED = "_y"
@@ -37,9 +38,10 @@ GENERAL = Signature("*_y_args, **_y_kwargs", "*_y_args, **_y_kwargs", "_y_args",
 
 def signature_of(fn: Callable[..., object]) -> Signature:
     """The signature of a plain function; `GENERAL` for whatever has none that can be written down again."""
-    code: CodeType | None = getattr(fn, "__code__", None)
-    if code is None or not hasattr(fn, "__defaults__"):
+    # A bound method shows the attributes of its function, whose parameters are not its own.
+    if type(fn) is not _FUNCTION:
         return GENERAL
+    code: CodeType = fn.__code__
     names = code.co_varnames
     positional = names[: code.co_argcount]
     keyword_only = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
