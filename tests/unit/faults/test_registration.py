@@ -26,6 +26,13 @@ class LeafError(BaseError):
     pass
 
 
+class Unreadable:
+    def __getattribute__(self, name: str) -> object:
+        if name == "__dict__":
+            raise RuntimeError(name)
+        return object.__getattribute__(self, name)
+
+
 @pytest.fixture
 def classifier() -> Classifier:
     return Classifier()
@@ -170,6 +177,25 @@ def test_a_name_may_be_where_users_import_it_from(classifier: Classifier, monkey
         assert classifier(error()).category is Category.STATE
         remove()
         assert classifier(error()).category is Category.SYSTEM
+
+
+@pytest.mark.parametrize("thing", [None, 3, object(), Unreadable()])
+def test_a_name_among_strange_modules_is_no_danger(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, thing: object
+) -> None:
+    """SPEC F3: anything may stand in sys.modules."""
+    monkeypatch.setitem(sys.modules, "strange_library", thing)
+    classifier.register("strange_library.Error", category=Category.STATE)
+
+    assert classifier(BaseError()).category is Category.SYSTEM
+
+
+def test_thousands_of_rules_for_one_type_are_no_danger(classifier: Classifier) -> None:
+    """SPEC F3: how many rules there are does not depend on the interpreter's stack."""
+    for _ in range(3000):
+        classifier.register(OSError, severity=Severity.INFO)
+
+    assert classifier(ConnectionResetError(104, "reset")).to_dict()["severity"] == "info"
 
 
 def test_a_registered_type_is_that_type_and_no_namesake(classifier: Classifier) -> None:

@@ -215,18 +215,23 @@ class Classifier:
         return kind.fault()
 
     def _ask(self, chain: tuple[Rule, ...], error: Exception, depth: int) -> Fault:
-        for position, rule in enumerate(chain):
+        axes: dict[str, object] = {}
+        fault = None
+        for rule in chain:
             decision = self._decision(rule, error)
             if isinstance(decision, Fault):
-                return decision
-            if decision is True:
-                return self._ask(chain[position + 1 :], error, depth).replace(**rule.axes)
-            if isinstance(decision, tuple):
+                fault = decision
+            elif decision is True:
+                axes = rule.axes | axes
+            elif isinstance(decision, tuple):
                 if depth + _COST_OF_MANY <= _DEEPEST:
-                    return _together([self._classify(other, depth + _COST_OF_MANY) for other in decision])
+                    fault = _together([self._classify(other, depth + _COST_OF_MANY) for other in decision])
             elif decision is not None and decision is not False and depth < _DEEPEST:
-                return self._classify(decision, depth + 1)
-        return UNKNOWN
+                fault = self._classify(decision, depth + 1)
+            if fault is not None:
+                break
+        fault = fault or UNKNOWN
+        return fault.replace(**axes) if axes else fault
 
     def _decision(self, rule: Rule, error: Exception) -> Decision:
         traceback = _traceback.__get__(error)

@@ -120,14 +120,16 @@ def qualified_name(cls: type) -> str:
 
 
 def _named(path: str) -> object:
-    """What `path` stands for among the imported modules, or None. It imports nothing and runs no code of a module."""
+    """What `path` stands for among the imported modules, or None. It imports nothing."""
     module_name, _, rest = path.rpartition(".")
     while module_name:
-        module = sys.modules.get(module_name)
-        if module is not None:
-            found: object = module
-            for name in rest.split("."):
-                found = vars(found).get(name) if hasattr(found, "__dict__") else None
+        if module_name in sys.modules:
+            found: object = sys.modules[module_name]
+            try:
+                for name in rest.split("."):
+                    found = vars(found)[name]
+            except Exception:  # noqa: BLE001  # border: anything may stand in sys.modules
+                return None
             return found
         module_name, _, name = module_name.rpartition(".")
         rest = f"{name}.{rest}"
