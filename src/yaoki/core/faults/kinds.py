@@ -1,8 +1,9 @@
 """Every kind of error that Yaoki raises itself: one table, with stable codes (SPEC F5, F6).
 
 Codes: 100 to 199 core, 200 to 299 Diameter, 300 to 399 mesh, 400 to 499 repo pool, 500 to 599 chat (none yet). A code never
-changes its meaning and is never given twice; a kind that is gone leaves a gap. `internal_error`, `circuit_open` and `overload` are the same kinds in the
-core and at the Diameter edge: one row, one code, and the Result-Codes in it. `docs/reference/kinds.md` is this table for users.
+changes its meaning and is never given twice; a kind that is gone leaves a gap. `internal_error`, `circuit_open` and `overload`
+are the same kinds in the core and at the Diameter edge: one row, one code, and the Result-Codes in it.
+`docs/reference/kinds.md` is this table for users.
 """
 
 from __future__ import annotations
