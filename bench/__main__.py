@@ -31,7 +31,7 @@ class Extent:
     import_rounds: int
     thread_rounds: int
     waiting_calls: int
-    computing_calls: int
+    computing_seconds: float
 
 
 FULL = Extent(
@@ -39,10 +39,10 @@ FULL = Extent(
     slice_ns=4_000_000,
     breakers=20_000,
     keys=1_000_000,
-    import_rounds=15,
+    import_rounds=7,
     thread_rounds=9,
     waiting_calls=50,
-    computing_calls=4_000,
+    computing_seconds=0.04,
 )
 QUICK = Extent(
     rounds=3,
@@ -52,7 +52,7 @@ QUICK = Extent(
     import_rounds=1,
     thread_rounds=1,
     waiting_calls=5,
-    computing_calls=200,
+    computing_seconds=0.002,
 )
 
 
@@ -150,7 +150,7 @@ def _others(wanted: set[str], libraries: Sequence[Library], extent: Extent) -> l
     if asked("threads_wait"):
         figures += threads.waiting(everyone, rounds=extent.thread_rounds, calls=extent.waiting_calls)
     if asked("threads_scale"):
-        figures += threads.scaling(everyone, rounds=extent.thread_rounds, calls=extent.computing_calls)
+        figures += threads.scaling(everyone, rounds=extent.thread_rounds, seconds=extent.computing_seconds)
     return figures
 
 

@@ -64,8 +64,11 @@ class Figure:
 
     @property
     def shown_ratio(self) -> str:
-        """The ratio."""
-        return "" if self.ratio is None else f"{self.ratio:.{2 if self.ratio < 10 else 1}f}"
+        """The ratio, with a third decimal where two would hide that the target is missed."""
+        if self.ratio is None:
+            return ""
+        close = self.met is False and self.measure == "ratio" and round(self.ratio, 2) == self.limit
+        return f"{self.ratio:.{3 if close else 2 if self.ratio < 10 else 1}f}"
 
 
 @dataclass
