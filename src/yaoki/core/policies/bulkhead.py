@@ -104,21 +104,21 @@ class Bulkhead(Policy):
         return self._queue(now)
 
     def leave(self, call: Call, permit: Permit, error: BaseException | None, now: float) -> None:
-        """Give the place back, whatever came out."""
-        self.give_back(permit)  # type: ignore[arg-type]  # what `enter` took the place out of
-
-    def give_back(self, places: Places) -> None:
-        """Put a place back where it was taken, and let the next in line have it."""
+        """Give the place back, whatever came out, and let the next in line have it."""
+        places: Places = permit  # type: ignore[assignment]  # what `enter` took the place out of
         try:
             places.append(None)
-        finally:
             if self.waiters or not GIL:
                 self.pass_on()
+        except BaseException:
+            # Only an interrupt, and that comes after the append.
+            self.pass_on()
+            raise
 
     # No wake-up is lost, though places come and go without a lock. Who gives a place back first puts it among the free ones and
     # then looks whether somebody waits; who waits first stands in line and then, by `pass_on`, looks whether a place is free.
     # Whoever of the two does its first step later sees with its second step what the other has done. (Without a GIL a
-    # look outside the lock proves nothing, so `give_back` always goes on to `pass_on`, which looks under it.)
+    # look outside the lock proves nothing, so `leave` always goes on to `pass_on`, which looks under it.)
     #
     # No place is lost or doubled: it leaves the free ones by one `pop`, for one caller or for one ticket, and each of these puts
     # it back by one `append`. There is one wake-up for each place that a ticket gets.
@@ -194,7 +194,14 @@ class Bulkhead(Policy):
                 "    raise",
                 "if _y_f{n} is None: HANDOVER",
             ),
-            success=("try: _y_f{n}.append(None)", "finally:", "    if {p}.waiters: {p}.pass_on()"),
+            success=(
+                "try:",
+                "    _y_f{n}.append(None)",
+                "    if {p}.waiters: {p}.pass_on()",
+                "except _y_BaseException:",
+                "    {p}.pass_on()",
+                "    raise",
+            ),
             names={"_y_IndexError": IndexError, "_y_BaseException": BaseException},
         )
 
@@ -261,5 +268,7 @@ class InLine(Waiting):
                 if place is not None:
                     self.place = None
                     place.append(None)
-        finally:
             bulkhead.pass_on()
+        except BaseException:
+            bulkhead.pass_on()
+            raise

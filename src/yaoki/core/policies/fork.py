@@ -23,6 +23,8 @@ if TYPE_CHECKING:
             """Start anew: nobody runs, nobody waits."""
 
 
+__all__ = ["renew_after_fork"]
+
 _renewable: WeakSet[Renewable] = WeakSet()
 
 

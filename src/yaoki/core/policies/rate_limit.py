@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["RateLimiter"]
 
 _NEVER = float("inf")
+_FOREVER = 1e18
+"""Seconds that nobody lives to see, and that nanoseconds can be counted up to."""
 
 
 class RateLimiter(Policy):
@@ -76,8 +78,8 @@ class RateLimiter(Policy):
         if not 0 < self.rate < _NEVER:
             raise ConfigurationError(f"rate must be above 0 and finite, not {rate!r}")
         self.per = duration("per", per)
-        if self.rate / self.per > 1e9:
-            raise ConfigurationError(f"rate must be at most one call a nanosecond, not {rate!r} in {per!r} s")
+        if not 1e-9 <= self.rate / self.per <= 1e9:
+            raise ConfigurationError(f"rate must be from 1e-9 to 1e9 calls a second, not {rate!r} in {per!r} s")
         self.burst = max(1, int(self.rate)) if burst is None else whole("burst", burst)
         self.max_wait = duration("max_wait", max_wait, zero=True, infinite=True)
         self.name = name
@@ -111,7 +113,7 @@ class RateLimiter(Policy):
             if ready <= moment and not ahead:
                 self._take_locked(moment)
                 return None
-            if latest == _NEVER or ready <= _nanoseconds(latest):
+            if ready <= _nanoseconds(min(latest, _FOREVER)):
                 ticket = InLine(self, now + self.max_wait)
                 self.waiters[ticket] = None
                 return ticket

@@ -72,7 +72,7 @@ class LoadShedder(Policy):
 
     def _let_in(self, rank: Priority) -> float:
         steps = Priority.CORE - Priority.AUXILIARY
-        part = 1.0 - (1.0 - self.shed_from) * (Priority.CORE - rank) / steps
+        part = (self.shed_from * (Priority.CORE - rank) + (rank - Priority.AUXILIARY)) / steps
         # An idle service lets in everybody.
         return part if self.limit is None else max(1, round(self.limit * part))
 
