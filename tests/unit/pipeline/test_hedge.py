@@ -72,7 +72,7 @@ def timed(pipeline: Pipeline, dependency: Callable[..., Any]) -> tuple[Any, floa
 
 def error_of(pipeline: Pipeline, dependency: Callable[..., Any]) -> tuple[BaseException, float]:
     async def main() -> tuple[BaseException, float]:
-        with pytest.raises(BaseException) as raised:  # noqa: PT011, B017  # what it is, the test says
+        with pytest.raises(BaseException) as raised:  # what it is, the test says
             await pipeline.acall(dependency)
         return raised.value, asyncio.get_running_loop().time()
 

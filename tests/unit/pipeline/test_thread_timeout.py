@@ -73,12 +73,17 @@ def waiting(event: threading.Event, outcome: object = "late") -> Callable[[], ob
 
 
 class Judge(Policy):
-    """Counts how often each permit is settled, and by what."""
+    """Remembers who entered, and by what each permit was settled."""
 
     kind = "judge"
 
     def __init__(self) -> None:
+        self.entered: list[object] = []
         self.settled: list[BaseException | None] = []
+
+    def enter(self, call: object, now: float) -> object:
+        self.entered.append(call)
+        return None
 
     def leave(self, call: object, permit: object, error: BaseException | None, now: float) -> None:
         self.settled.append(error)
@@ -309,23 +314,24 @@ def test_t1_a_call_that_still_waits_in_a_queue_is_given_up_there(virtual: Virtua
 
 def test_b3_the_timeout_and_the_end_of_the_call_race_for_every_permit_once() -> None:
     """SPEC B3: in real threads, whoever comes first settles; the other one finds nothing."""
-    timeout, judge = Timeout(0.001, mode="thread", max_abandoned=1000), Judge()
+    timeout, judge = Timeout(0.002, mode="thread", max_abandoned=1000), Judge()
     pipeline = Pipeline(timeout, judge)
     pause = threading.Event()
     for _ in range(200):
         try:
-            pipeline.call(pause.wait, 0.001)
+            pipeline.call(pause.wait, 0.0015)
         except DeadlineExceededError:
             continue
 
     assert eventually(lambda: timeout.abandoned == 0)
-    assert len(judge.settled) == 200
+    assert len(judge.settled) == len(judge.entered) > 0
 
 
 def test_b3_a_call_ended_during_a_step_of_its_worker_ends_after_that_step() -> None:
     """SPEC B3: the worker is inside `enter` when the time is over: it settles the permit itself, and starts nothing."""
     entered, go_on = threading.Event(), threading.Event()
-    judge, ran = Judge(), []
+    judge = Judge()
+    ran: list[int] = []
 
     class Slow(Policy):
         kind = "slow"
@@ -337,7 +343,7 @@ def test_b3_a_call_ended_during_a_step_of_its_worker_ends_after_that_step() -> N
 
     timeout = Timeout(1.0, mode="thread")
     with VirtualClock(grace=0.1), pytest.raises(DeadlineExceededError):
-        Pipeline(timeout, judge, Slow()).call(ran.append, 1)  # type: ignore[arg-type]  # a list of anything
+        Pipeline(timeout, judge, Slow()).call(ran.append, 1)
     settled_before = list(judge.settled)
     go_on.set()
 
@@ -396,7 +402,8 @@ def test_k1_the_outcome_tells_what_happened_in_the_worker() -> None:
     with record_events() as recorded:
         outcome = pipeline.execute(function)
 
-    assert (outcome.value, outcome.attempts, outcome.delays) == ("served", 3, (0.0, 0.0))
+    assert outcome.value == "served"
+    assert (outcome.attempts, outcome.delays) == (3, (0.0, 0.0))
     assert [label for label, _ in outcome.degraded_by] == ["Fallback"]
     assert numbers == [1, 2, 3]
     assert [event.attempt for event in recorded.of(events.CallFailed)] == [1, 2, 3]
@@ -464,7 +471,7 @@ def test_t1_after_a_fork_there_are_new_threads_and_none_is_abandoned() -> None:
     text = """
 import os, threading
 from yaoki import DeadlineExceededError, Pipeline, Timeout
-timeout = Timeout(0.01, mode="thread")
+timeout = Timeout(0.5, mode="thread")
 long = Pipeline(Timeout(60.0, mode="thread"))
 try:
     Pipeline(timeout).call(threading.Event().wait)

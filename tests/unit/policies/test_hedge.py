@@ -47,10 +47,7 @@ def test_t3_max_extra_bounds_the_further_calls_and_each_waits_the_delay() -> Non
     """SPEC T3: with max_extra=2 a third call starts a delay after the second, and no fourth."""
     hedge = Hedge(1.0, max_extra=2, budget=None)
     call, race = entered(hedge)
-    started = []
-    for tenth in range(100):
-        if hedge.another(call, race, tenth / 10):
-            started.append(tenth / 10)
+    started = [tenth / 10 for tenth in range(100) if hedge.another(call, race, tenth / 10)]
 
     assert started == [1.0, 2.0]
     assert race.next_at == NEVER
