@@ -37,9 +37,9 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.run: requirements/build.txt pyproject.toml | $(VENV)/.made
-	@echo "installing Yaoki"
-	@$(PIP) $(HASHED) requirements/build.txt
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
+	@echo "installing Yaoki and what its services need"
+	@$(PIP) $(HASHED) requirements/run.txt --only-binary :all:
 	@$(PIP) $(EDITABLE)
 	@touch $@
 
@@ -108,9 +108,9 @@ bench-smoke: $(VENV)/.dev
 	$(PY) -m bench --quick
 
 lock: $(VENV)/.lock
-	$(VENV)/bin/uv pip compile $(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(VENV)/bin/uv pip compile $(LOCK) requirements/lock.in --output-file requirements/lock.txt
 	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt
+	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml requirements/build.in --extra all --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 
 LOCK = --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
