@@ -1,0 +1,72 @@
+"""What can be set about the chat, with the figures of the source document as defaults (SPEC G2).
+
+The two timeouts are the whole budget of a dependency in one request, retries and waits included.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["ChatConfiguration"]
+
+Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
+
+
+class ChatConfiguration(BaseModel):
+    """The table `[chat]` of the configuration file; in the environment each key is `YAOKI_CHAT_` and its name in capitals.
+
+    Times are seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on: one of this machine's own")
+    port: int = Field(8700, ge=0, le=65535, description="The port to listen on; 0 takes a free one")
+    data_dir: Path | None = Field(None, description="Where the index and the token are kept; unset: the user's data directory")
+
+    vector_timeout: Seconds = Field(3.0, description="The whole budget of the search in one request, retries included")
+    vector_attempt_timeout: Seconds | None = Field(
+        None, description="One attempt of the search; unset: 1 s, or a third of the budget"
+    )
+    llm_timeout: Seconds = Field(30.0, description="The whole budget of the answerer in one request, retries included")
+    llm_attempt_timeout: Seconds | None = Field(
+        None, description="One attempt of the answerer; unset: 2 s, or a third of the budget"
+    )
+
+    retry_max_attempts: int = Field(3, ge=1, le=10, description="Tries in one request, the first included")
+
+    breaker_failure_rate: float = Field(0.5, gt=0.0, le=1.0, description="The share of failed calls that opens a breaker")
+    breaker_window: Seconds = Field(30.0, description="The time over which that share is taken")
+    breaker_minimum_calls: int = Field(10, ge=1, le=10_000, description="Fewer calls than this never open a breaker")
+    breaker_open_timeout: Seconds = Field(30.0, description="How long a breaker stays open before it admits a trial call")
+
+    passages: int = Field(5, ge=1, le=50, description="How many passages the search hands to the answerer")
+    max_message_length: int = Field(4000, ge=1, le=100_000, description="Characters of a question; longer ones are refused")
+    max_concurrent: int = Field(
+        256, ge=1, le=100_000, description="Questions answered at once; further ones are refused with 429"
+    )
+
+    drain_timeout: Seconds = Field(30.0, description="How long requests in flight may take when the service is stopped")
+
+    @property
+    def vector_attempt(self) -> float:
+        """Seconds for one attempt of the search."""
+        return self.vector_attempt_timeout or min(1.0, self.vector_timeout / 3.0)
+
+    @property
+    def llm_attempt(self) -> float:
+        """Seconds for one attempt of the answerer. The built-in one takes milliseconds."""
+        return self.llm_attempt_timeout or min(2.0, self.llm_timeout / 3.0)
+
+    @model_validator(mode="after")
+    def _attempts_fit(self) -> ChatConfiguration:
+        for part, whole, attempt in (
+            ("vector", self.vector_timeout, self.vector_attempt),
+            ("llm", self.llm_timeout, self.llm_attempt),
+        ):
+            if attempt >= whole:
+                raise ValueError(f"{part}_attempt_timeout ({attempt:g} s) must be shorter than {part}_timeout ({whole:g} s)")
+        return self
