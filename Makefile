@@ -90,7 +90,8 @@ types: $(VENV)/.dev
 	$(PY) -m mypy
 	$(PY) -m basedpyright
 	@# It looks for the package in the environment whose python comes first.
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" basedpyright --verifytypes yaoki --ignoreexternal
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" basedpyright --verifytypes yaoki.core --ignoreexternal
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" basedpyright --verifytypes yaoki.testing --ignoreexternal
 
 imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports

@@ -14,12 +14,19 @@ MODULES = ("yaoki", "yaoki.testing", "yaoki.events", "yaoki.presets", "yaoki.dea
 
 
 def describe() -> str:
-    """One line for each public name, and one for each public member of a class."""
+    """One line for each public name and each public member; a base class that has no public name comes at the end, once."""
     lines: list[str] = []
+    shown: set[type] = set()
     for address in MODULES:
         module = load(address)
         for name in sorted(module.__all__):
-            lines.extend(entry(f"{address}.{name}", getattr(module, name)))
+            thing = getattr(module, name)
+            lines.extend(entry(f"{address}.{name}", thing))
+            if inspect.isclass(thing):
+                shown.add(thing)
+    below = {base for thing in shown for base in thing.__mro__ if base.__module__.startswith("yaoki.")} - shown
+    for base in sorted(below, key=lambda base: (base.__module__, base.__qualname__)):
+        lines.extend(entry(f"{base.__module__}.{base.__qualname__}", base))
     return "\n".join(lines) + "\n"
 
 
@@ -50,13 +57,12 @@ def bases(thing: type) -> str:
 
 
 def members(address: str, thing: type) -> list[str]:
-    """The public members, inherited ones of Yaoki's own classes included."""
+    """The public members of the class itself."""
     lines = []
-    for name in sorted(dir(thing)):
-        owner = next((base for base in thing.__mro__ if name in vars(base)), object)
-        if name.startswith("_") or not owner.__module__.startswith("yaoki"):
+    for name in sorted(vars(thing)):
+        if name.startswith("_"):
             continue
-        member = inspect.getattr_static(thing, name)
+        member = vars(thing)[name]
         if isinstance(member, classmethod | staticmethod):
             lines.append(f"{address}.{name}{signature(member.__func__)}: {type(member).__name__}")
         elif isinstance(member, property | MemberDescriptorType):
@@ -69,7 +75,11 @@ def members(address: str, thing: type) -> list[str]:
 
 
 def signature(thing: object) -> str:
-    """The signature with its annotations as they are written."""
+    """The signature with its annotations as they are written; how Python's own classes are made is not ours to record."""
+    if inspect.isclass(thing) and not any(
+        has_constructor(base) for base in thing.__mro__ if base.__module__.startswith("yaoki")
+    ):
+        return "(...)"
     try:
         found = inspect.signature(thing)  # type: ignore[arg-type]  # whatever is callable
     except ValueError:
@@ -77,6 +87,10 @@ def signature(thing: object) -> str:
     return str(
         found.replace(parameters=[bare(parameter) for parameter in found.parameters.values()], return_annotation=written(found))
     )
+
+
+def has_constructor(thing: type) -> bool:
+    return "__init__" in vars(thing) or "__new__" in vars(thing)
 
 
 def bare(parameter: inspect.Parameter) -> inspect.Parameter:
