@@ -24,9 +24,11 @@ __all__ = [
     "AnswerReplaced",
     "CallFailed",
     "CallRefused",
+    "CheckChanged",
     "CircuitChanged",
     "Event",
     "HedgeStarted",
+    "ModeChanged",
     "RetryGivenUp",
     "RetryScheduled",
     "emit",
@@ -175,6 +177,31 @@ class HedgeStarted(Event):
         self.key = key
         self.number = number
         self.delay = delay
+
+
+class CheckChanged(Event):
+    """A health check had another verdict than before, or its first. `ok`: the verdict; `fault`: the classified failure."""
+
+    __slots__ = ("check", "detail", "fault", "ok", "previous")
+
+    def __init__(self, *, check: str, previous: bool | None, ok: bool, detail: str | None, fault: Fault | None) -> None:
+        self.check = check
+        self.previous = previous
+        self.ok = ok
+        self.detail = detail
+        self.fault = fault
+
+
+class ModeChanged(Event):
+    """A service reports another mode of degradation. `after`: the seconds that it spent in the previous one."""
+
+    __slots__ = ("after", "mode", "previous", "service")
+
+    def __init__(self, *, service: str | None, previous: str, mode: str, after: float) -> None:
+        self.service = service
+        self.previous = previous
+        self.mode = mode
+        self.after = after
 
 
 listeners: tuple[Listener, ...] = ()
