@@ -1,9 +1,11 @@
 """Degradation: which mode an answer was given in, which mode a service reports, and what users are told (SPEC K2, K3).
 
+The mode of an answer is told by what failed on its way; the service's own mode follows with hysteresis:
+
     ladder = chat_ladder()
-    mode = ladder.mode_of({"vector"})              # from what failed in this request
-    reported.observe(mode)                         # the service's own mode follows with hysteresis
-    notice(mode, "ja, en;q=0.5")                   # the notice for this user
+    mode = ladder.mode_of({"vector"})
+    reported.observe(mode)
+    notice(mode, "ja, en;q=0.5")
 """
 
 from __future__ import annotations
