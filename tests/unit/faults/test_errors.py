@@ -15,13 +15,14 @@ from yaoki.core.faults.errors import (
     RateLimitedError,
     Rejected,
     RetryExhaustedError,
+    ShuttingDownError,
     YaokiError,
 )
 from yaoki.core.policies.breaker import CircuitBreaker
 from yaoki.core.policies.policy import Policy
 from yaoki.testing import VirtualClock
 
-REFUSALS = [Rejected, CircuitOpenError, BulkheadFullError, RateLimitedError, OverloadedError]
+REFUSALS = [Rejected, CircuitOpenError, BulkheadFullError, RateLimitedError, OverloadedError, ShuttingDownError]
 
 
 class Keyed(Policy):

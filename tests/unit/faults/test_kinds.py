@@ -22,6 +22,7 @@ CODES = {
     "overload": 106,
     "deadline_exceeded": 107,
     "retry_exhausted": 108,
+    "shutting_down": 109,
     "invalid_packet": 201,
     "missing_avp": 202,
     "invalid_avp_value": 203,

@@ -151,10 +151,7 @@ class Ladder:
             raise ConfigurationError(
                 f"failed must name dependencies of the ladder ({', '.join(sorted(self.dependencies))}), not {sorted(unknown)}"
             )
-        for mode in reversed(self.modes):
-            if mode.holds(names):
-                return mode
-        return self.best
+        return next(mode for mode in reversed(self.modes) if mode.holds(names))
 
     def offered(self, failed: Collection[str]) -> tuple[Feature, ...]:
         """The features that can be offered while these dependencies fail, in the order of declaration.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RateLimitedError,
         Rejected,
         RetryExhaustedError,
+        ShuttingDownError,
         YaokiError,
     )
     from yaoki.core.faults.grpc_status import of_grpc_status
@@ -44,6 +45,7 @@ __all__ = [
     "Rejected",
     "RetryExhaustedError",
     "Severity",
+    "ShuttingDownError",
     "YaokiError",
     "classify",
     "kinds",
@@ -65,6 +67,7 @@ _FILES = {
         "RateLimitedError",
         "Rejected",
         "RetryExhaustedError",
+        "ShuttingDownError",
         "YaokiError",
     ),
     "grpc_status": ("of_grpc_status",),

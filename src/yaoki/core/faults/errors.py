@@ -25,6 +25,7 @@ __all__ = [
     "RateLimitedError",
     "Rejected",
     "RetryExhaustedError",
+    "ShuttingDownError",
     "YaokiError",
 ]
 
@@ -138,6 +139,17 @@ class OverloadedError(Rejected):
     def reason(self) -> str:
         """Why the call was refused."""
         return "sheds load"
+
+
+class ShuttingDownError(Rejected):
+    """The process is to end and takes no new work (SPEC H4). `policy` is "the process"; there is no time for a retry here."""
+
+    kind = "shutting_down"
+
+    @property
+    def reason(self) -> str:
+        """Why the work was refused."""
+        return "is shutting down and takes no new work"
 
 
 class DeadlineExceededError(YaokiError, TimeoutError):

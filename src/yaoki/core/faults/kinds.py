@@ -183,6 +183,7 @@ KINDS: tuple[Kind, ...] = (
         when=("inherited", _FATAL),
     ),
     Kind("retry_exhausted", 108, _SYSTEM, _ERROR, _FATAL, _DEPENDENCY, error="RetryExhaustedError"),
+    Kind("shutting_down", 109, _CAPACITY, _INFO, _TRANSIENT, _LOCAL, error="ShuttingDownError"),
     # Diameter edge (SPEC D2, D3).
     Kind(
         *("invalid_packet", 201, _PROTOCOL, _WARNING, _FATAL, _CALLER),
