@@ -62,6 +62,9 @@ def _acquire(lock: threading.Lock, seconds: float) -> bool:
 
 _LONGEST_WAIT = 3600.0 * 24 * 7
 
+TICK: float = time.get_clock_info("monotonic").resolution
+"""Seconds between two values of the monotonic clock. An event loop may wake up that much too early."""
+
 clock = Clock()
 
 after_fork(clock.reseed)

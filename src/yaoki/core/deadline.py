@@ -91,9 +91,7 @@ class within:  # noqa: N801  # reads as a statement: `with within(2.0):`
         self._token = context.set(min(context.get(), clock.now() + self._seconds))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         token, self._token = self._token, None
         if token is None:
             return

@@ -40,7 +40,7 @@ __all__ = [
 class Event:
     """Something that happened to a call or a policy. `to_dict` is JSON-ready."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The event's name and facts, JSON-ready."""
@@ -72,13 +72,14 @@ class CallFailed(Event):
 
 
 class CallRefused(Event):
-    """A policy refused the call; the protected function was not called. `policy` is the policy's label."""
+    """A policy refused the call, or its deadline had passed; the protected function was not called.
+
+    `policy` is the policy's label, or "deadline" for a deadline that the caller brought along.
+    """
 
     __slots__ = ("key", "pipeline", "policy", "reason", "retry_after")
 
-    def __init__(
-        self, *, pipeline: str | None, key: Hashable, policy: str, reason: str, retry_after: float | None
-    ) -> None:
+    def __init__(self, *, pipeline: str | None, key: Hashable, policy: str, reason: str, retry_after: float | None) -> None:
         self.pipeline = pipeline
         self.key = key
         self.policy = policy

@@ -14,7 +14,7 @@ from yaoki.core.policies.policy import NEUTRAL, RESUME, Answer, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from yaoki.core.faults.record import Fault
     from yaoki.core.pipeline.plan import Plan
@@ -30,13 +30,15 @@ class Call:
     `attempt`: the number of the attempt, from 1 on. `value`: what the function returned. `deadline`: the tightest deadline in
     force, in monotonic seconds, and `timeout`: the Timeout that set it, None if the caller did. `ran`: whether the function was
     called in this attempt. `committed`: whether an item has reached the consumer, so nothing may be repeated or replaced.
-    `since`: when the call started, or its first failure if the start was not noted (`started` is then False). `told`: whether
-    a call below a boundary (`child.py`) has sent the event of the failure already.
+    `since`: when the call started, or its first failure if the start was not noted (`started` is then False). `target`: the
+    guarded function, None for a block. `told`: whether a call below a boundary (`child.py`) has sent the event of the failure
+    already. `answering`: whether an answer that shall replace the outcome is being made.
     """
 
     attempt = 1
     ran = False
     told = False
+    answering = False
     committed = False
     last_delay = 0.0
     last_cost = 0
@@ -46,11 +48,19 @@ class Call:
     errors: list[Exception] | None = None
     degraded_by: list[tuple[str, Fault]] | None = None
     outer: Call | None = None
+    target: Callable[..., object] | None = None
     step: Step = 0.0
     _fault: Fault | None = None
 
     def __init__(
-        self, plan: Plan, policies: tuple[Policy, ...], permits: list[object], since: float, deadline: float, *, started: bool = True
+        self,
+        plan: Plan,
+        policies: tuple[Policy, ...],
+        permits: list[object],
+        since: float,
+        deadline: float,
+        *,
+        started: bool = True,
     ) -> None:
         self.plan = plan
         self.policies = policies
@@ -124,9 +134,14 @@ class Call:
 
         A float: call again below the policy that said so. An Answer: this instead, judged by the policies above it.
         """
-        expected = isinstance(error, Exception)
-        if expected and events.listeners and not self.told:
-            self._emit_failed(error)  # type: ignore[arg-type]  # expected: an Exception
+        failure = error if isinstance(error, Exception) else None
+        if self.answering:
+            # The answer failed in its turn. Whoever made it has said so, and nothing was replaced.
+            self.answering = False
+            if self.degraded_by is not None:
+                self.degraded_by.pop()
+        elif failure is not None and events.listeners and not self.told:
+            self._emit_failed(failure)
         self.told = False
         policies, permits = self.policies, self.permits
         while permits:
@@ -136,11 +151,13 @@ class Call:
                 step = policy.leave(self, permit, error, now)
             except Exception as broken:
                 # A predicate of the user's raised while the failure was judged: that is the error now.
+                self._fault = None
                 raise broken from error
-            if step is not None and expected:
+            if step is not None and failure is not None:
                 if isinstance(step, Answer):
+                    self.answering = True
                     if self.degraded_by is not None:
-                        self.degraded_by.append((policy.label, self.fault(error)))  # type: ignore[arg-type]  # expected
+                        self.degraded_by.append((policy.label, self.fault(failure)))
                     self._fault = None
                 else:
                     permits.append(permit)
@@ -150,6 +167,7 @@ class Call:
     def returned(self, value: object, now: float) -> Step:
         """Tell the policies, from the innermost out, that the call returned `value`. None: it goes to the caller."""
         self.value = value
+        self.answering = False
         policies, permits = self.policies, self.permits
         while permits:
             permit = permits.pop()
@@ -168,20 +186,19 @@ class Call:
             policies[len(permits)].leave(self, permit, NEUTRAL, now)
 
     def _emit_failed(self, error: Exception) -> None:
-        if isinstance(error, Rejected) and not self.ran:
+        if isinstance(error, (Rejected, DeadlineExceededError)) and not self.ran:
+            policy = error.policy
             events.emit(
                 events.CallRefused(
                     pipeline=self.name,
                     key=self.key,
-                    policy=error.policy if isinstance(error.policy, str) else error.policy.label,
+                    policy="deadline" if policy is None else policy if isinstance(policy, str) else policy.label,
                     reason=str(error),
-                    retry_after=error.retry_after,
+                    retry_after=error.retry_after if isinstance(error, Rejected) else None,
                 )
             )
         else:
-            events.emit(
-                events.CallFailed(pipeline=self.name, key=self.key, attempt=self.attempt, fault=self.fault(error))
-            )
+            events.emit(events.CallFailed(pipeline=self.name, key=self.key, attempt=self.attempt, fault=self.fault(error)))
 
 
 def begin(plan: Plan, policies: tuple[Policy, ...] | None = None) -> Call:
@@ -192,12 +209,13 @@ def begin(plan: Plan, policies: tuple[Policy, ...] | None = None) -> Call:
 def handed_over(
     plan: Plan,
     policies: tuple[Policy, ...],
+    target: Callable[..., object],
     error: BaseException,
     permits: list[object],
     started: float | None,
     callers: float | None,
 ) -> Call | None:
-    """A call that failed on the healthy path, holding `permits`, and what its policies decide about `error`.
+    """A call of `target` that failed on the healthy path, holding `permits`, and what its policies decide about `error`.
 
     `started`: when the call started, None if nobody looked. `callers`: the deadline that the caller brought along, None if the
     healthy path published no other in its place. Returns None if `error` goes on to the caller; else the call, whose
@@ -209,6 +227,7 @@ def handed_over(
     for index, permit in enumerate(permits):
         if permit is RESUME:
             permits[index] = policies[index].resume(call, call.since)
+    call.target = target
     call.ran = True
     try:
         call.step = call.failed(error, now)

@@ -60,7 +60,7 @@ def _flags(fn: Any) -> int:
         fn = inner
     code = getattr(fn, "__code__", None)
     if code is None:
-        method = getattr(type(fn), "__call__", None)
+        method = getattr(type(fn), "__call__", None)  # noqa: B004  # its code is asked for, not whether it can be called
         code = getattr(method, "__code__", None)
     flags: int = getattr(code, "co_flags", 0)
     # Set by inspect.markcoroutinefunction on a plain function that returns a coroutine.

@@ -9,10 +9,9 @@ from __future__ import annotations
 from asyncio import CancelledError, get_running_loop, sleep
 
 from yaoki.core import deadline
-from yaoki.core.clock import clock
+from yaoki.core.clock import TICK, clock
 from yaoki.core.deadline import running
 from yaoki.core.faults.errors import DeadlineExceededError
-from yaoki.core.pipeline.call import Call
 from yaoki.core.pipeline.timers import arm_alone, disarm
 from yaoki.core.policies.policy import Answer, Ticket
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable, Mapping
 
-    from yaoki.core.pipeline.plan import Plan
-    from yaoki.core.policies.policy import Policy, Step
+    from yaoki.core.pipeline.call import Call
+    from yaoki.core.policies.policy import Step
 
 __all__ = ["descend", "drive_async"]
 
@@ -31,6 +30,7 @@ async def drive_async(
     call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step
 ) -> object:
     """Carry out `step` and all that follows, until the call's outcome is decided; return or raise it."""
+    call.target = fn
     crosses = call.plan.below is not None
     if crosses:
         from yaoki.core.pipeline.hedging import crossing
@@ -40,6 +40,7 @@ async def drive_async(
     published = running.set(call)
     refusal: BaseException | None = None
     target: Callable[..., object] | None = None
+    value: object = None
     try:
         while True:
             if isinstance(step, Answer):
@@ -61,7 +62,7 @@ async def drive_async(
                 try:
                     value = target(*args, **kwargs)
                     if hasattr(value, "__await__"):
-                        value = await value
+                        value = await value  # pyright: ignore[reportGeneralTypeIssues]  # just asked for
                 except BaseException as error:
                     if alarm is not None and alarm.take_back() and isinstance(error, CancelledError):
                         refusal = DeadlineExceededError(call.timeout, alarm.until)
@@ -82,7 +83,7 @@ async def drive_async(
                 return value
     finally:
         # What is left in this frame must not lead back to the exception that leaves it.
-        refusal = target = step = None
+        refusal = target = step = call.step = call.errors = None
         if call.permits:
             call.release(clock.now())
         try:
@@ -95,7 +96,7 @@ async def drive_async(
 async def descend(call: Call, delay: float | None) -> BaseException | None:
     """After `delay` seconds enter the policies not yet entered, waiting in their queues. None, or what refuses the call."""
     if delay:
-        await sleep(delay)
+        await _sleep(delay)
     while True:
         stop = call.descend(clock.now())
         if not isinstance(stop, Ticket):
@@ -104,6 +105,15 @@ async def descend(call: Call, delay: float | None) -> BaseException | None:
         if isinstance(permit, BaseException):
             return permit
         call.admit(permit)
+
+
+async def _sleep(seconds: float) -> None:
+    until = clock.now() + seconds
+    await sleep(seconds)
+    early = until - clock.now()
+    if early > 0.0:
+        # A wait that a server asked for is not cut short, not even by the tick that event loops round up to.
+        await sleep(early + TICK)
 
 
 async def _wait(call: Call, ticket: Ticket) -> object:

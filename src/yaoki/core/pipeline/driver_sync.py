@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["descend", "drive"]
 
 
-def drive(
-    call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step
-) -> object:
+def drive(call: Call, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], step: Step) -> object:
     """Carry out `step` and all that follows, until the call's outcome is decided; return or raise it."""
+    call.target = fn
     if call.plan.below is not None:
         from yaoki.core.pipeline.boundary import crossing
 
@@ -35,6 +34,7 @@ def drive(
     call.outer, outer_deadline = own.call, own.deadline
     refusal: BaseException | None = None
     target: Callable[..., object] | None = None
+    value: object = None
     try:
         while True:
             if isinstance(step, Answer):
@@ -64,7 +64,7 @@ def drive(
     finally:
         own.call, own.deadline = call.outer, outer_deadline
         # What is left in this frame must not lead back to the exception that leaves it.
-        refusal = target = step = None
+        refusal = target = step = call.step = call.errors = None
         if call.permits:
             call.release(clock.now())
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["execute", "execute_async"]
 
 
-def execute(
-    plan: Plan, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> Outcome[Any]:
+def execute(plan: Plan, fn: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Outcome[Any]:
     """Call `fn` by the plan; return the outcome instead of raising. What is not an `Exception` is still raised."""
     call = _recorded(plan)
     try:

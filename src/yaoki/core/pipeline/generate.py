@@ -10,6 +10,7 @@ Source is cached by its text. Tracebacks show it: its file name has no angle bra
 
 from __future__ import annotations
 
+from itertools import count
 from keyword import iskeyword
 
 from yaoki.core import deadline, events
@@ -17,7 +18,7 @@ from yaoki.core.clock import clock
 from yaoki.core.interpreter import compiles
 from yaoki.core.pipeline.call import begin, handed_over
 from yaoki.core.pipeline.driver_sync import drive
-from yaoki.core.pipeline.signature import GENERAL, Signature, signature_of
+from yaoki.core.pipeline.signature import GENERAL, RESERVED, Signature, signature_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ __all__ = ["caller", "guarded", "keyed_caller"]
 def guarded(plan: Plan, fn: Callable[..., Any], *, is_async: bool) -> Callable[..., Any]:
     """A function with the parameters of `fn` that calls it through the plan's policies."""
     name = getattr(fn, "__name__", "guarded")
-    if not name.isidentifier() or iskeyword(name):
+    if not name.isidentifier() or iskeyword(name) or name.startswith(RESERVED):
         name = "guarded"
     signature = signature_of(fn)
     made = _made(plan, name, signature, "_y_fn", is_async=is_async, keyed=False)
     function = made(plan, fn, *plan.policies)
     if signature is not GENERAL:
-        function.__defaults__ = fn.__defaults__  # type: ignore[attr-defined]  # a plain function, or GENERAL
-        function.__kwdefaults__ = fn.__kwdefaults__  # type: ignore[attr-defined]  # a plain function, or GENERAL
+        function.__defaults__ = fn.__defaults__
+        function.__kwdefaults__ = fn.__kwdefaults__
     return function
 
 
@@ -111,9 +112,11 @@ class _Body:
         self.handover = f"return {self.waits}{_handover(signature, target, is_async=is_async, keyed=keyed)}"
         timeouts = [(policy.seconds, index) for index, policy in enumerate(plan.policies) if policy.kind == "timeout"]  # type: ignore[attr-defined]  # a Timeout
         self.tightest = min(timeouts, default=None)
-        self.counts_overdue = self.tightest is not None and bool(
-            plan.policies[self.tightest[1]].count_overdue  # type: ignore[attr-defined]  # a Timeout
-        )
+        self.counting = [
+            (seconds, index)
+            for seconds, index in timeouts
+            if plan.policies[index].count_overdue and seconds < deadline.NEVER  # type: ignore[attr-defined]  # a Timeout
+        ]
 
     def _filled(self, kind: str) -> list[str]:
         lines = []
@@ -159,10 +162,14 @@ class _Body:
         if self.tightest is None:
             return []
         # A literal, so that the healthy path loads no attribute; an infinite one reads as 1e999.
-        seconds = repr(self.tightest[0]) if self.tightest[0] < deadline.NEVER else "1e999"
-        inherited = f"if _y_until > _y_outer or _y_until > {'_y_cell().deadline' if self.is_async else '_y_context()'}: "
+        finite = self.tightest[0] < deadline.NEVER
+        seconds = repr(self.tightest[0]) if finite else "1e999"
+        # Of equal deadlines it is the caller's that passes; no deadline at all is not a caller's.
+        later = ">=" if finite else ">"
+        context = "_y_cell().deadline" if self.is_async else "_y_context()"
+        inherited = f"if _y_until {later} _y_outer or _y_until {later} {context}: "
         return [
-            *([] if self.is_async else ["try: _y_own = _y_cells.own", "except AttributeError: _y_own = _y_cell()"]),
+            *([] if self.is_async else ["try: _y_own = _y_cells.own", "except _y_AttributeError: _y_own = _y_cell()"]),
             "_y_outer = _y_context()" if self.is_async else "_y_outer = _y_own.deadline",
             f"_y_until = _y_now + {seconds}",
             inherited + self.handover,
@@ -172,12 +179,12 @@ class _Body:
         assert self.tightest is not None
         if not self.is_async:
             return ["_y_own.deadline = _y_until"]
-        return [f"_y_alarm = _y_arm(_y_p{self.tightest[1]}, _y_until)", f"if _y_alarm is None: {self.handover}"]
+        return [f"_y_alarm = _y_arm(_y_p{self.tightest[1]}, _y_until)"]
 
     def _caught(self) -> str:
         # A place must go back and an alarm be told apart whatever ended the call; all else is neutral without doing anything.
         base = self._any("take") or (self.is_async and self.tightest is not None)
-        return "BaseException" if base else "Exception"
+        return "_y_BaseException" if base else "_y_Exception"
 
     def _failed(self) -> str:
         permits = ", ".join(
@@ -193,20 +200,18 @@ class _Body:
         policies = "_y_states.policies" if self.keyed else "_y_plan.policies"
         # The deadline that the caller brought along: our own stands in its place as long as the call runs.
         inherited = "_y_cell().deadline" if self.is_async else "_y_context()"
-        callers = "None" if self.tightest is None else f"min(_y_outer, {inherited})"
+        callers = "None" if self.tightest is None else f"_y_min(_y_outer, {inherited})"
         if self.is_async and self.tightest is not None:
-            return f"_y_handed_over_late(_y_plan, {policies}, _y_error, [{permits}], {started}, {callers}, _y_alarm)"
-        return f"_y_handed_over(_y_plan, {policies}, _y_error, [{permits}], {started}, {callers})"
+            return f"_y_handed_over_late(_y_plan, {policies}, {self.target}, _y_error, [{permits}], {started}, {callers}, _y_alarm)"
+        return f"_y_handed_over(_y_plan, {policies}, {self.target}, _y_error, [{permits}], {started}, {callers})"
 
     def _success(self) -> list[str]:
         lines = []
-        overdue = self.tightest is not None and not self.is_async and self.counts_overdue
-        if self._any("end") or overdue:
+        if self._any("end") or self.counting:
             lines += ["_y_end = _y_clock.now()"]
         if self._any("nanoseconds"):
             lines += ["_y_end_ns = _y_clock.now_ns()"]
-        if overdue and self.tightest is not None:
-            lines += [f"if _y_end > _y_until: _y_p{self.tightest[1]}.overdue += 1"]
+        lines += [f"if _y_end > _y_now + {seconds!r}: _y_p{index}.overdue += 1" for seconds, index in self.counting]
         return lines + self._filled("success")
 
 
@@ -214,6 +219,7 @@ class _Body:
 
 _factories: dict[str, Callable[..., Callable[..., Any]]] = {}
 _KEPT = 512
+_numbers = count()
 
 
 class _Source:
@@ -234,6 +240,11 @@ def _compiled(source: str, constants: dict[str, object], *, is_async: bool) -> C
     names: dict[str, Any] = {
         "__name__": "yaoki.generated",
         "__loader__": _Source(source),
+        # What a parameter may be called as well.
+        "_y_AttributeError": AttributeError,
+        "_y_BaseException": BaseException,
+        "_y_Exception": Exception,
+        "_y_min": min,
         "_y_begin": begin,
         "_y_cell": deadline.cell,
         "_y_cells": deadline.cells,
@@ -246,11 +257,13 @@ def _compiled(source: str, constants: dict[str, object], *, is_async: bool) -> C
     }
     if is_async:
         names |= _async_names()
-    exec(compile(source, f"yaoki/generated/{len(_factories)}.py", "exec"), names)  # noqa: S102  # our own lines, joined above
+    # A number of its own for each source, since tracebacks keep sources by their file's name.
+    exec(compile(source, f"yaoki/generated/{next(_numbers)}.py", "exec"), names)  # noqa: S102  # our own lines, joined above
     if len(_factories) >= _KEPT:
         _factories.clear()
-    made = _factories[source] = names["_y_make"]
-    return made
+    factory: Callable[..., Callable[..., Any]] = names["_y_make"]
+    _factories[source] = factory
+    return factory
 
 
 def _async_names() -> dict[str, object]:

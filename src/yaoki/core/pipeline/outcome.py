@@ -54,9 +54,14 @@ class Outcome(Generic[T_co]):
 
     def unwrap(self) -> T_co:
         """The value; or the exception, raised."""
-        if self.error is not None:
-            raise self.error
-        return self.value  # type: ignore[return-value]  # without an error it is the function's value
+        error = self.error
+        if error is None:
+            return self.value  # type: ignore[return-value]  # without an error it is the function's value
+        try:
+            raise error
+        finally:
+            # The error leads to this frame by its traceback, and must not be led back to.
+            del self, error
 
     def __repr__(self) -> str:
         what = f"value={self.value!r}" if self.error is None else f"error={self.error!r}"

@@ -44,8 +44,6 @@ class Pipeline:
     PolicyOrderWarning; both say why. Named pipelines are found by `pipelines()`, which keeps none of them alive.
     """
 
-    __slots__ = ("__weakref__", "_async_plan", "_plan", "acall", "call", "name", "policies")
-
     policies: tuple[Policy, ...]
     name: str | None
 
@@ -59,8 +57,9 @@ class Pipeline:
         check_order(policies)
         self.name = name
         self.policies = policies
-        self._plan = Plan(policies, name, is_async=False)
-        self._async_plan = Plan(policies, name, is_async=True)
+        identity = object()
+        self._plan = Plan(policies, name, is_async=False, identity=identity)
+        self._async_plan = Plan(policies, name, is_async=True, identity=identity)
         if name is not None:
             register(self)
 
@@ -68,17 +67,22 @@ class Pipeline:
         """Guard a function."""
         from yaoki.core.pipeline.decorate import decorate
 
-        return decorate(self._plan, self._async_plan, fn)
+        guarded: F = decorate(self._plan, self._async_plan, fn)
+        return guarded
 
     if TYPE_CHECKING:
 
         def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
             """Call `fn` through the policies."""
+            ...
 
         async def acall(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
             """Call `fn` through the policies and await what it returns."""
+            ...
 
     else:
+        # A type checker would take two of them for attributes of the instance, which are no methods.
+        __slots__ = ("__weakref__", "_async_plan", "_plan", "acall", "call", "name", "policies")
 
         def __getattr__(self, name):
             # `call` and `acall` are slots that are filled at their first use: an attribute is faster than a method.
@@ -110,7 +114,7 @@ class Pipeline:
         for innermost in (cell().call, running.get()):
             call: Call | None = innermost
             while call is not None:
-                if call.plan is self._plan or call.plan is self._async_plan:
+                if call.plan.identity is self._plan.identity:
                     return call.attempt
                 call = call.outer
         return 1

@@ -14,38 +14,40 @@ from asyncio.tasks import current_task
 from yaoki.core.clock import clock
 from yaoki.core.deadline import context
 from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.interpreter import lock_of
 from yaoki.core.pipeline.call import handed_over
 from yaoki.core.policies.timeout import Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task, TimerHandle
+    from collections.abc import Callable
     from contextvars import Token
 
     from yaoki.core.pipeline.call import Call
     from yaoki.core.pipeline.plan import Plan
     from yaoki.core.policies.policy import Policy
 
-__all__ = ["Alarm", "arm", "arm_alone", "disarm", "handed_over_late"]
+__all__ = ["Alarm", "Queue", "arm", "arm_alone", "disarm", "handed_over_late"]
 
 
 class Alarm:
     """The deadline of one task's running call. `fired`: the task was cancelled for it."""
 
     fired = False
-    queue: _Queue | None = None
+    queue: Queue | None = None
     handle: TimerHandle | None = None
     token: Token[float]
 
-    def __init__(self, task: Task[object], until: float) -> None:
+    def __init__(self, task: Task[object] | None, until: float) -> None:
         self.task = task
         self.until = until
         # As it is now, not when the alarm fires: a cancellation by somebody else that comes before it must win.
-        self.cancelling = task.cancelling()
+        self.cancelling = 0 if task is None else task.cancelling()
 
     def fire(self) -> None:
-        """The time is over: cancel the task, unless somebody else has."""
-        if self.task.cancelling() <= self.cancelling:
+        """The time is over: cancel the task, also if somebody else has, whose cancellation may have been swallowed."""
+        if self.task is not None:
             self.fired = True
             self.task.cancel()
 
@@ -59,14 +61,16 @@ class Alarm:
             self.fire()
 
     def take_back(self) -> bool:
-        """Take the cancellation back, if there was one; whether it was the only one."""
-        if not self.fired:
+        """The call has ended: take the cancellation back, if there was one; whether it was the only one."""
+        # The task keeps the error that ends it, and the error leads to this alarm by its traceback.
+        task, self.task = self.task, None
+        if not self.fired or task is None:
             return False
         self.fired = False
-        return self.task.uncancel() <= self.cancelling
+        return task.uncancel() <= self.cancelling
 
 
-class _Queue:
+class Queue:
     """The alarms of one duration on one loop, in the order of their deadlines, with one timer at the head."""
 
     __slots__ = ("alarms", "loop", "waiting")
@@ -92,61 +96,44 @@ class _Queue:
             alarm.fire()
 
 
-class Queues:
-    """The queues of one Timeout, one for each event loop that is still open."""
-
-    __slots__ = ("latest", "others")
-
-    def __init__(self, first: _Queue) -> None:
-        self.latest = first
-        self.others: list[_Queue] = []
-
-    def of(self, loop: AbstractEventLoop) -> _Queue:
-        """The queue on this loop; those of closed loops are forgotten."""
-        self.others = [queue for queue in (*self.others, self.latest) if not queue.loop.is_closed()]
-        for queue in self.others:
-            if queue.loop is loop:
-                self.others.remove(queue)
-                self.latest = queue
-                return queue
-        self.latest = _Queue(loop)
-        return self.latest
-
-
-def arm(timeout: Timeout, until: float) -> Alarm | None:
+def arm(timeout: Timeout, until: float) -> Alarm:
     """Publish the deadline `until` and set an alarm for it in the queue of `timeout`; `disarm` ends both.
 
-    Calls must come in the order of `until`. None, and nothing is done, outside a task.
+    Calls must come in the order of `until`. Outside a task there is nothing to cancel: the deadline is published, and that is all.
     """
     loop = get_running_loop()
     task = current_task(loop)
-    if task is None:
-        return None
-    queues = timeout.timers
-    if queues is None:
-        queues = timeout.timers = Queues(_Queue(loop))
-    queue: _Queue = queues.latest  # type: ignore[attr-defined]  # Queues, which policies do not know
-    if queue.loop is not loop:
-        queue = queues.of(loop)  # type: ignore[attr-defined]  # Queues, which policies do not know
     alarm = Alarm(task, until)
-    alarm.queue = queue
-    queue.alarms[alarm] = None
-    if not queue.waiting:
-        queue.wait(until - clock.now())
+    if task is not None:
+        queue = timeout.timers.get(loop)
+        if queue is None:
+            queue = _new_queue(timeout, loop)
+        alarm.queue = queue
+        queue.alarms[alarm] = None
+        if not queue.waiting:
+            queue.wait(until - clock.now())
     alarm.token = context.set(until)
     return alarm
 
 
-def arm_alone(until: float) -> Alarm | None:
+def arm_alone(until: float) -> Alarm:
     """The same with a timer of its own, for a deadline that no queue is in order for."""
     loop = get_running_loop()
-    task = current_task(loop)
-    if task is None:
-        return None
-    alarm = Alarm(task, until)
-    alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
+    alarm = Alarm(current_task(loop), until)
+    if alarm.task is not None:
+        alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
     alarm.token = context.set(until)
     return alarm
+
+
+def _new_queue(timeout: Timeout, loop: AbstractEventLoop) -> Queue:
+    queue = Queue(loop)
+    with lock_of(timeout):
+        # A new dictionary, since other threads look into the old one; queues of closed loops are forgotten.
+        queues = {each: known for each, known in timeout.timers.items() if not each.is_closed()}
+        queues[loop] = queue
+        timeout.timers = queues
+    return queue
 
 
 def disarm(alarm: Alarm) -> None:
@@ -167,6 +154,7 @@ def disarm(alarm: Alarm) -> None:
 def handed_over_late(
     plan: Plan,
     policies: tuple[Policy, ...],
+    target: Callable[..., object],
     error: BaseException,
     permits: list[object],
     started: float | None,
@@ -175,10 +163,10 @@ def handed_over_late(
 ) -> Call | None:
     """`handed_over` for a call under an alarm: its cancellation becomes DeadlineExceededError, which is judged, and raised."""
     if not (alarm.take_back() and isinstance(error, CancelledError)):
-        return handed_over(plan, policies, error, permits, started, callers)
+        return handed_over(plan, policies, target, error, permits, started, callers)
     late = DeadlineExceededError(_tightest(policies), alarm.until)
     try:
-        call = handed_over(plan, policies, late, permits, started, callers)
+        call = handed_over(plan, policies, target, late, permits, started, callers)
         if call is None:
             raise late from error
         return call

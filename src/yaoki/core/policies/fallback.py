@@ -50,7 +50,9 @@ class Fallback(Policy):
     ) -> None:
         for strategy in strategies:
             if not callable(strategy):
-                raise ConfigurationError(f"a fallback strategy must be callable, and {strategy!r} is not; a value is given as value=")
+                raise ConfigurationError(
+                    f"a fallback strategy must be callable, and {strategy!r} is not; a value is given as value="
+                )
         if not strategies and value is _NONE:
             raise ConfigurationError("a Fallback needs at least one strategy, or a value")
         self.chain = strategies
@@ -75,9 +77,7 @@ class Fallback(Policy):
 
         return Answer(compute=compute)
 
-    def _first(
-        self, call: Call, fault: Fault, start: int, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> object:
+    def _first(self, call: Call, fault: Fault, start: int, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         for index in range(start, len(self.chain)):
             strategy = self.chain[index]
             try:
@@ -88,7 +88,7 @@ class Fallback(Policy):
                     raise
                 continue
             if hasattr(value, "__await__"):
-                return self._awaited(call, fault, index, value, args, kwargs)
+                return self._awaited(call, fault, index, value, args, kwargs)  # pyright: ignore[reportArgumentType]  # just asked for
             self._serve(call, fault, _name_of(strategy))
             return value
         self._serve(call, fault, "value")
@@ -114,7 +114,7 @@ class Fallback(Policy):
             self._serve(call, fault, _name_of(strategy))
             return value
         value = self._first(call, fault, index + 1, args, kwargs)
-        return await value if hasattr(value, "__await__") else value
+        return await value if hasattr(value, "__await__") else value  # pyright: ignore[reportGeneralTypeIssues]  # just asked for
 
     def _strategy_failed(self, strategy: Callable[..., object], error: Exception) -> None:
         import logging

@@ -65,7 +65,7 @@ def condition(name: str, value: object) -> Condition:
                 raise ConfigurationError(f"{name} must hold exception types only, and {each!r} is none")
         return types
     if callable(value):
-        return value
+        return value  # pyright: ignore[reportReturnType]  # a predicate; what it returns is taken for its truth
     raise ConfigurationError(f"{name} must be an exception type, a tuple of types or a predicate, not {value!r}")
 
 

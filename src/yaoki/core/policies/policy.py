@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Permit: TypeAlias = object
     Step: TypeAlias = "float | Answer | None"
 
+__all__ = ["NEUTRAL", "RESUME", "Answer", "Fragment", "Neutral", "Policy", "Ticket"]
+
 
 class Policy:
     """One block of a pipeline: its configuration, its state, its rule.
@@ -142,6 +144,18 @@ class Policy:
     def attempts(self) -> Attempts:
         """The block form: `for attempt in policy.attempts(): with attempt: ...`; `async for` and `async with` likewise."""
         return _alone(self).attempts()
+
+    def current_attempt(self) -> int:
+        """The number of the attempt that is running in this thread or task under this policy, from 1 on (SPEC R6)."""
+        from yaoki.core.deadline import cell, running
+
+        for innermost in (cell().call, running.get()):
+            call: Call | None = innermost
+            while call is not None:
+                if any(policy is self for policy in call.policies):
+                    return call.attempt
+                call = call.outer
+        return 1
 
     def keyed(self, *, max_keys: int = 10_000, idle_ttl: float = 600.0) -> Keyed:
         """This policy with a state for each key."""

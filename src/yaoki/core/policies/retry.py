@@ -3,7 +3,8 @@
 A failed attempt is followed by another unless one of these says no, asked in this order:
 
 1. what failed: `give_up_on`; `retry_on`, or else the classifier (below FATAL); never a refusal by a policy of ours unless
-   `retry_on` names it; never the caller's own deadline; never what a Retry further in has given up already
+   `retry_on` names it; never the caller's own deadline; never what a Retry further in has given up already, nor what was
+   raised `from` that
 2. `max_attempts`, and `max_elapsed`
 3. the deadline: no wait ends after it
 4. a circuit breaker further in that will still be open: the caller gets the real error, not a refusal
@@ -164,11 +165,12 @@ class Retry(Policy):
             return self._returned(call, now)
         if not isinstance(error, Exception) or call.committed:
             return None
+        heals = self._may_heal(call, error)
         if self.config.wrap:
             call.errors = [*(call.errors or ()), error]
-        if not self._may_heal(call, error):
-            return self._give_up(call, error, "not_retryable", now) if call.attempt > 1 else None
-        return self._again(call, error, now)
+        if heals:
+            return self._again(call, error, now)
+        return self._give_up(call, error, "not_retryable", now) if call.attempt > 1 else None
 
     def _returned(self, call: Call, now: float) -> Step:
         predicate = self.config.retry_if_result
@@ -187,7 +189,7 @@ class Retry(Policy):
 
     def _may_heal(self, call: Call, error: Exception) -> bool:
         config = self.config
-        if call.is_callers_deadline(error) or _given_up_further_in(error, config):
+        if call.is_callers_deadline(error) or _given_up_further_in(error, config, call):
             return False
         if config.give_up_on and matches(config.give_up_on, error):
             return False
@@ -197,7 +199,7 @@ class Retry(Policy):
 
     def _again(self, call: Call, error: Exception | None, now: float) -> Step:
         fault = None
-        if error is not None and (self.config.retry_on is None or self.config.per_recoverability):
+        if error is not None and (self.config.retry_on is None or self.config.per_recoverability or _may_ask_to_wait(error)):
             fault = call.fault(error)
         rules = self.config.of_class(None if fault is None else fault.recoverability)
         if call.attempt >= rules.max_attempts:
@@ -254,12 +256,12 @@ class Retry(Policy):
                     fault=call.fault(error),
                 )
             )
-        if reason == "attempts" and call.attempt == 1:
-            return None
         text = _note_text(call, reason, elapsed)
         if self.config.wrap:
-            return Answer(compute=_raising(text, call.errors or [error]))
-        _write_note(error, GivenUp(text, self.config))
+            errors, call.errors = call.errors or [error], None
+            return Answer(compute=_raising(text, errors))
+        if call.attempt > 1 or reason != "attempts":
+            _write_note(error, GivenUp(text, self.config, _code_of(call.target)))
         return None
 
     # Reading
@@ -280,12 +282,14 @@ class Retry(Policy):
         if config.give_up_on:
             shown["give_up_on"] = condition_text(config.give_up_on)
         if config.retry_if_result is not None:
-            shown["retry_if_result"] = condition_text(config.retry_if_result)
+            shown["retry_if_result"] = getattr(config.retry_if_result, "__qualname__", repr(config.retry_if_result))
         shown["budget"] = "none" if config.budget is None else "own" if config.budget is _OWN else "shared"
         if config.per_recoverability:
             shown["per_recoverability"] = sorted(each.name.lower() for each in config.per_recoverability)
         if config.max_elapsed != UNLIMITED:
             shown["max_elapsed"] = config.max_elapsed
+        if config.wrap:
+            shown["wrap"] = True
         return shown
 
     def healthy(self) -> Fragment | None:
@@ -297,15 +301,20 @@ class Retry(Policy):
 
 
 class GivenUp(str):
-    """The note on an exception that a Retry gave up, and who wrote it: a Retry further out leaves the exception alone."""
+    """The note on an exception that a Retry gave up, and who wrote it, for which function: others leave the exception alone.
 
-    __slots__ = ("writer",)
+    Its own note for the same function is an old one: the program has raised the same exception object again.
+    """
+
+    __slots__ = ("code", "writer")
     writer: RetryConfig
+    code: object
 
-    def __new__(cls, text: str, writer: RetryConfig) -> GivenUp:
-        """A note with its writer."""
+    def __new__(cls, text: str, writer: RetryConfig, code: object) -> GivenUp:
+        """A note with its writer, and the code of the function that was called."""
         note = super().__new__(cls, text)
         note.writer = writer
+        note.code = code
         return note
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
@@ -328,14 +337,41 @@ def _note_text(call: Call, reason: str, elapsed: float) -> str:
     return f"gave up after {attempts} in {round(elapsed, 3):g} s{since}{_REASONS[reason]}"
 
 
-def _given_up_further_in(error: Exception, writer: RetryConfig) -> bool:
-    return any(isinstance(note, GivenUp) and note.writer is not writer for note in getattr(error, "__notes__", ()))
+def _given_up_further_in(error: BaseException, writer: RetryConfig, call: Call, deepest: int = 8) -> bool:
+    notes = getattr(error, "__notes__", None)
+    if isinstance(notes, list):
+        for note in notes:
+            if isinstance(note, GivenUp) and (note.writer is not writer or note.code is not _code_of(call.target)):
+                return True
+    if isinstance(error, RetryExhaustedError):
+        return True
+    origins = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    if error.__cause__ is not None:
+        origins = (*origins, error.__cause__)
+    return bool(origins and deepest) and any(_given_up_further_in(each, writer, call, deepest - 1) for each in origins)
+
+
+def _code_of(target: Callable[..., object] | None) -> object:
+    # Code, since bound methods and closures are made anew again and again.
+    code = getattr(target, "__code__", None)
+    if code is None:
+        code = getattr(getattr(target, "func", None), "__code__", None)
+    return type(target) if code is None else code
 
 
 def _write_note(error: Exception, note: GivenUp) -> None:
     # A program may raise the same object again and again: one note, not one for each time.
-    notes = [each for each in getattr(error, "__notes__", ()) if not isinstance(each, GivenUp)]
-    error.__notes__ = [*notes, note]
+    try:
+        notes = [each for each in getattr(error, "__notes__", ()) if not isinstance(each, GivenUp)]
+        error.__notes__ = [*notes, note]
+    except (AttributeError, TypeError):
+        # An exception that takes no notes, such as a frozen dataclass: it is raised as it is.
+        return
+
+
+def _may_ask_to_wait(error: Exception) -> bool:
+    # The classifier need not be asked about the language's own exceptions: none has headers with a Retry-After.
+    return type(error).__module__ != "builtins" or getattr(error, "retry_after", None) is not None
 
 
 def _raising(text: str, errors: list[Exception]) -> Callable[..., object]:
@@ -351,8 +387,8 @@ def _is_throttled(fault: object) -> bool:
 
 def _by_class(given: Mapping[Recoverability, Retry] | None) -> Mapping[Recoverability, RetryConfig]:
     rules: dict[Recoverability, RetryConfig] = {}
-    for recoverability, retry in (given or {}).items():
-        if not isinstance(recoverability, Recoverability) or not isinstance(retry, Retry):
+    for recoverability, retry in () if given is None else given.items():
+        if not all((isinstance(recoverability, Recoverability), isinstance(retry, Retry))):
             raise ConfigurationError("per_recoverability must map Recoverability to Retry")
         rules[recoverability] = retry.config
     return rules

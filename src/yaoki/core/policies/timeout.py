@@ -20,10 +20,12 @@ from yaoki.core.policies.policy import RESUME, Fragment, Policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Hashable, Mapping
     from typing import Literal
 
     from yaoki.core.pipeline.call import Call
+    from yaoki.core.pipeline.timers import Queue
     from yaoki.core.policies.policy import Permit
 
 __all__ = ["Timeout"]
@@ -41,7 +43,19 @@ class Timeout(Policy):
     Raises ConfigurationError for a parameter out of range.
     """
 
-    __slots__ = ("__weakref__", "abandoned", "count_overdue", "key", "max_abandoned", "mode", "name", "overdue", "seconds", "timers")
+    __slots__ = (
+        "__weakref__",
+        "abandoned",
+        "count_overdue",
+        "is_boundary",
+        "key",
+        "max_abandoned",
+        "mode",
+        "name",
+        "overdue",
+        "seconds",
+        "timers",
+    )
 
     kind = "timeout"
 
@@ -58,6 +72,7 @@ class Timeout(Policy):
         if mode not in ("deadline", "thread"):
             raise ConfigurationError(f"mode must be 'deadline' or 'thread', not {mode!r}")
         self.mode = mode
+        self.is_boundary = mode == "thread"
         self.max_abandoned = whole("max_abandoned", max_abandoned)
         self.name = name
         self.key: Hashable = None
@@ -66,13 +81,8 @@ class Timeout(Policy):
         """How many synchronous calls came back with a value after their time, if `count_overdue` is set."""
         self.abandoned = 0
         """How many abandoned threads still run (`mode="thread"`)."""
-        self.timers: object = None
-        """The event loops' timer queues; `pipeline/timers.py` keeps them here."""
-
-    @property
-    def is_boundary(self) -> bool:  # type: ignore[override]  # depends on the mode
-        """Whether a synchronous call below runs in a thread of its own."""
-        return self.mode == "thread"
+        self.timers: dict[AbstractEventLoop, Queue] = {}
+        """The timer queue of each event loop; `pipeline/timers.py` keeps them here."""
 
     @property
     def block_obstacle(self) -> str | None:  # type: ignore[override]  # depends on the mode
