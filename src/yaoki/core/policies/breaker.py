@@ -190,7 +190,7 @@ class CircuitBreaker(Policy):
                 if now < shut.until:
                     shut.refused += 1
                     return CircuitOpenError(self, shut.until, shut)
-                changes.append(self._change_locked(Trials(shut.since), expected=shut))
+                changes.append(self._change_locked(shut, Trials(shut.since)))
             elif shut is not None:
                 if shut.purge_locked(now):
                     changes.append(self._decide_locked(shut, now))
@@ -321,7 +321,7 @@ class CircuitBreaker(Policy):
             opens = decided and not closes
         if opens:
             return self._open_locked(trials, now)
-        return self._change_locked(config.new_window(), expected=trials) if closes else None
+        return self._change_locked(trials, config.new_window()) if closes else None
 
     def turn(self, window: Seconds, now: float) -> None:
         """Turn the buckets of a time window; a healthy call does it when the current bucket is over."""
@@ -330,41 +330,37 @@ class CircuitBreaker(Policy):
 
     # Transitions
 
-    # A method that is called in a locked region may be interrupted by the garbage collector, which may run a destructor that makes
-    # a guarded call in this very thread. So a transition says which era it ends, and takes place in lines that call nothing.
+    # Wherever a locked region calls something, the garbage collector may run a destructor that makes a guarded call in this very
+    # thread. So a transition says which era it ends, and takes place in lines that call nothing before all is set.
 
-    def _change_locked(self, era: Era, *, expected: Era | None = None) -> _Change | None:
-        """Put `era` in the place of the present one, if that is `expected` (None: whatever it is); what to tell, or None."""
+    def _change_locked(self, ended: Era, era: Era, in_a_row: int | None = None) -> _Change | None:
+        """Put `era` in the place of `ended`, if that is still the present one; what to tell of it. `in_a_row`: it opens."""
         history = self._history_locked()
         window, shut = (era, None) if isinstance(era, Window) else (None, era)
+        previous, state = state_of(ended), state_of(era)
+        noted = () if previous is state else ((clock.wall(), state),)
+        streak = history.streak_after(ended)
         closed = self.closed
-        ended = self.shut if closed is None else closed
-        if expected is not None and ended is not expected:
+        if (self.shut if closed is None else closed) is not ended:
             return None
         if window is None:
             self.shut = shut
         self.closed = window
-        if ended is not None:
-            history.fold(ended)
-        previous, state = state_of(ended), state_of(era)
-        if window is not None:
+        history.streak = streak
+        if in_a_row is not None:
+            history.opened += 1
+            history.opened_in_a_row = in_a_row
+        elif window is not None:
             history.opened_in_a_row = 0
-        if previous is state:
-            return None
-        history.enter(state)
-        retry_after = era.until - era.since if isinstance(era, Opened) else 0.0
-        return previous, state, retry_after, history.opened_in_a_row
+        history.transitions.extend(noted)
+        history.fold(ended)
+        return previous, state, float("inf"), history.opened_in_a_row
 
     def _open_locked(self, ended: Era, now: float) -> _Change | None:
-        history = self._history_locked()
-        in_a_row = history.opened_in_a_row + 1
+        in_a_row = self._history_locked().opened_in_a_row + 1
         length = self.config.open_for(in_a_row, clock.random() if self.config.open_timeout_jitter else 0.0)
-        change = self._change_locked(Opened(now, now + length), expected=ended)
-        if change is None:
-            return None
-        history.opened += 1
-        history.opened_in_a_row = in_a_row
-        return change[0], change[1], length, in_a_row
+        change = self._change_locked(ended, Opened(now, now + length), in_a_row)
+        return None if change is None else (*change[:2], length, in_a_row)
 
     def _history_locked(self) -> History:
         if self.history is None:
@@ -374,8 +370,10 @@ class CircuitBreaker(Policy):
         return self.history
 
     def _tell(self, change: _Change | None) -> None:
-        if change is not None and events.listeners:
-            previous, state, retry_after, in_a_row = change
+        if change is None or not events.listeners:
+            return
+        previous, state, retry_after, in_a_row = change
+        if previous is not state:
             events.emit(
                 events.CircuitChanged(
                     breaker=self.name,
@@ -402,8 +400,10 @@ class CircuitBreaker(Policy):
         self._set(self.config.new_window())
 
     def _set(self, era: Era) -> None:
+        change = None
         with lock_of(self):
-            change = self._change_locked(era)
+            while change is None:
+                change = self._change_locked(self.era, era)
         self._tell(change)
 
     # Reading
@@ -411,8 +411,15 @@ class CircuitBreaker(Policy):
     @property
     def state(self) -> CircuitState:
         """CLOSED, OPEN or HALF_OPEN. An open circuit whose time is over stays OPEN until the next call comes."""
+        return state_of(self.era)
+
+    @property
+    def era(self) -> Era:
+        """The present era; what it is says the state, and it counts."""
         closed = self.closed
-        return state_of(self.shut if closed is None else closed)
+        present = self.shut if closed is None else closed
+        assert present is not None
+        return present
 
     def shut_until(self, now: float) -> float:
         """Until when calls are refused, as far as is known."""

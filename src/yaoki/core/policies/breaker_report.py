@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yaoki.core.policies.breaker_states import History, Opened, Trials, state_of
-from yaoki.core.windows import Held
+from yaoki.core.windows import Held, Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,21 +14,20 @@ __all__ = ["report_locked"]
 
 def report_locked(breaker: CircuitBreaker, now: float) -> dict[str, object]:
     """State, counts and history, JSON-ready. `open_for` and `retry_after` are seconds, `at` is wall-clock time."""
-    window = breaker.closed
-    shut = breaker.shut if window is None else None
+    era = breaker.era
+    window = era if isinstance(era, Window) else None
+    shut = None if isinstance(era, Window) else era
     failures, successes = (0, 0) if window is None else window.streaks()
     calls, failed, slow = (0, 0, 0) if window is None else window.rates(breaker.config, now)
     # The totals last: healthy calls that end meanwhile may be in them, and not missing from them.
     totals = History()
     if breaker.history is not None:
         totals.fold_history(breaker.history)
-    era = window if window is not None else shut
-    if era is not None:
-        totals.fold(era)
+    totals.fold(era)
     if isinstance(shut, Trials) and shut.ok:
         successes = shut.ok
     elif window is None:
-        failures = totals.streak
+        failures = totals.streak_after(era)
     key = breaker.key
     return {
         "kind": breaker.kind,

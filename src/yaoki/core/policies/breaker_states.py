@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections import deque
 from enum import StrEnum
 
-from yaoki.core.clock import clock
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -89,7 +87,7 @@ class Trials:
         return min((lease.deadline for lease in list(self.leases) if not lease.done), default=now)
 
 
-def state_of(era: Era | None) -> CircuitState:
+def state_of(era: Era) -> CircuitState:
     """The state that an era is one of."""
     if isinstance(era, Opened):
         return CircuitState.OPEN
@@ -148,10 +146,6 @@ class History:
         if not isinstance(era, Opened):
             self.ok += era.ok
             self.failed += era.failed
-            if isinstance(era, Trials):
-                self.streak = era.failed if era.ok else self.streak + era.failed
-            else:
-                self.streak = era.streaks()[0]
         if isinstance(era, (Opened, Trials)):
             self.refused += era.refused
 
@@ -166,6 +160,10 @@ class History:
         self.streak = past.streak
         self.transitions = past.transitions
 
-    def enter(self, state: CircuitState) -> None:
-        """Note a transition, with the wall clock, for reports."""
-        self.transitions.append((clock.wall(), state))
+    def streak_after(self, era: Era) -> int:
+        """Consecutive failures up to the end of an era."""
+        if isinstance(era, Opened):
+            return self.streak
+        if isinstance(era, Trials):
+            return era.failed if era.ok else self.streak + era.failed
+        return era.streaks()[0]
