@@ -15,31 +15,26 @@ from __future__ import annotations
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.interpreter import lock_of
+from yaoki.core.parking import NEVER, OnLoop, OnThread
 from yaoki.core.policies.fork import renew_after_fork
 from yaoki.core.policies.parameters import duration
 from yaoki.core.shutdown import signals
 from yaoki.core.shutdown.phases import DRAINED, FORCED, Phases
-from yaoki.core.shutdown.steps import OnLoop, OnThread, Step
+from yaoki.core.shutdown.steps import Step, carry_out, carry_out_async
 from yaoki.core.shutdown.work import Work, running, summary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from logging import Logger
-    from typing import Protocol, TypeAlias
+    from typing import TypeAlias
 
-    class Wakes(Protocol):
-        """Somebody who waits."""
-
-        def wake(self) -> None:
-            """Look again."""
+    from yaoki.core.parking import Wakes
 
     # What comes next on the way: a wait until a moment, or a step with the moment at which it is left.
     Leg: TypeAlias = "float | tuple[Step, Callable[[], float]]"
 
 __all__ = ["DRAINED", "FORCED", "Shutdown"]
-
-_NEVER = float("inf")
 
 UNWIND = 1.0
 """Seconds that cancelled tasks get to end, before the steps after the drain take things away from them."""
@@ -178,7 +173,7 @@ class Shutdown:
         self._waiting[parking] = None
         try:
             while self._phases.reason is None:
-                await parking.park(_NEVER)
+                await parking.park(NEVER)
         finally:
             del self._waiting[parking]
         return self._phases.reason
@@ -189,7 +184,7 @@ class Shutdown:
         self._waiting[parking] = None
         try:
             while self._phases.reason is None:
-                parking.park(_NEVER)
+                parking.park(NEVER)
         finally:
             del self._waiting[parking]
         return self._phases.reason
@@ -210,11 +205,11 @@ class Shutdown:
                             if isinstance(leg, float):
                                 await parking.park(leg)
                             else:
-                                await parking.carry_out(*leg)
+                                await carry_out_async(*leg, parking)
                     finally:
                         self._give_back()
                 else:
-                    await parking.park(_NEVER)
+                    await parking.park(NEVER)
         finally:
             del self._waiting[parking]
         return self._phases.exit_code
@@ -232,11 +227,11 @@ class Shutdown:
                             if isinstance(leg, float):
                                 parking.park(leg)
                             else:
-                                parking.carry_out(*leg)
+                                carry_out(*leg, parking)
                     finally:
                         self._give_back()
                 else:
-                    parking.park(_NEVER)
+                    parking.park(NEVER)
         finally:
             del self._waiting[parking]
         return self._phases.exit_code
@@ -262,13 +257,13 @@ class Shutdown:
         until = clock.now() + self.close_timeout
         for step in self._steps_after:
             if not step.begun and phases.forced_by is None:
-                yield step, lambda: until if phases.forced_by is None else -_NEVER
+                yield step, lambda: until if phases.forced_by is None else -NEVER
                 _tell(log, step)
         phases.close(late=any(step.begun and not step.finished for step in self._steps_after))
         log.info("shut down: exit code %d", phases.end())
 
     def _drain_until(self) -> float:
-        return self._phases.drain_until if self._phases.forced_by is None else -_NEVER
+        return self._phases.drain_until if self._phases.forced_by is None else -NEVER
 
     def _leave_behind(self, log: Logger) -> Iterator[Leg]:
         phases = self._phases
