@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,7 @@ def forked(in_child: Callable[[], object]) -> object:
     child = os.fork()
     if child == 0:
         try:
+            signal.alarm(10)  # a child that hangs ends by itself
             os.write(writing, json.dumps(in_child()).encode())
         finally:
             os._exit(0)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import a_call, forked
@@ -72,19 +72,43 @@ def test_t2_who_fails_or_is_cancelled_is_not_sampled(end: BaseException) -> None
 
 
 @pytest.mark.parametrize(
-    "error", [TimeoutError(), DeadlineExceededError(Timeout(1.0), 1.0)], ids=lambda end: type(end).__name__
+    ("error", "overloads"),
+    [
+        (TimeoutError(), 1),
+        (DeadlineExceededError(Timeout(1.0), 1.0), 1),
+        (DeadlineExceededError(None, 5.0), 0),
+        (DeadlineExceededError(Timeout(1.0), 5.0), 0),
+    ],
+    ids=["timeout", "own deadline", "inherited deadline", "inherited from another pipeline"],
 )
-def test_t2_a_timeout_is_an_overload(error: Exception) -> None:
-    """SPEC T2: the dependency's timeouts count against the limit, the caller's own deadline does not."""
-    limit = AdaptiveLimit()
+def test_t2_the_dependencys_timeouts_are_overloads(error: Exception, overloads: int) -> None:
+    """SPEC T2: a timeout of this pipeline counts against the limit; the deadline that the caller brought along does not."""
+    limit = AdaptiveLimit("aimd", window=0.5)
+    call = a_call(limit, deadline=5.0)
 
-    limit.leave(a_call(limit), limit.enter(a_call(limit), 0.0), error, 1.0)
-    assert limit._window is not None
-    assert limit._window.overloads == 1
-    inherited = DeadlineExceededError(None, 1.0)
-    limit.leave(a_call(limit, deadline=1.0), limit.enter(a_call(limit), 0.0), inherited, 1.0)
+    limit.leave(call, limit.enter(call, 0.0), error, 1.0)
 
-    assert limit._window.overloads == 1
+    assert (0 if limit._window is None else limit._window.overloads) == overloads
+
+
+def test_t2_how_much_was_used_is_told_anew_for_each_window() -> None:
+    """SPEC T2: one crowded moment does not make the limit grow for ever."""
+    limit = AdaptiveLimit("aimd", initial=10, window=1.0)
+    crowd = [limit.enter(a_call(limit), 0.0) for _ in range(10)]
+    now = 0.0
+    limits = []
+    for _ in range(3):
+        for permit in crowd:
+            now += 0.2
+            limit.leave(a_call(limit), permit, None, now)
+        crowd = []
+        for _ in range(20):
+            permit = limit.enter(a_call(limit), now)
+            now += 0.2
+            limit.leave(a_call(limit), permit, None, now)
+        limits.append(limit.limit)
+
+    assert limits == [11, 11, 11]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
@@ -179,6 +203,7 @@ def test_t2_a_limit_that_nobody_reaches_does_not_grow(algorithm: Gradient | Aimd
     assert algorithm.next_limit(20.0, sampled(answers=50, most=10)) > 20.0
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(["gradient", "aimd"]),
     bounds=st.tuples(st.integers(1, 50), st.integers(1, 50), st.integers(1, 50)).map(sorted),

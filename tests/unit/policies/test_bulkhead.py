@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import a_call
@@ -34,7 +34,7 @@ def test_t2_refuses_the_call_above_the_limit() -> None:
     assert str(refusal) == "Bulkhead 'db' ['tenant'] has no free place"
 
 
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("either_path")
 def test_t2_a_refused_call_is_not_made() -> None:
     """SPEC T2: the function of a refused call does not run."""
     made: list[int] = []
@@ -50,7 +50,7 @@ def test_t2_a_refused_call_is_not_made() -> None:
     assert made == []
 
 
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("either_path")
 @pytest.mark.parametrize("end", [None, ValueError(), KeyboardInterrupt(), SystemExit(), GeneratorExit()], ids=repr)
 def test_t2_a_place_comes_back_however_the_call_ends(end: BaseException | None) -> None:
     """SPEC T2: a value, a failure and an interrupt all give the place back, once."""
@@ -73,7 +73,7 @@ def test_t2_a_place_comes_back_however_the_call_ends(end: BaseException | None) 
     assert (seen, free(bulkhead)) == ([1], 2)
 
 
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("either_path")
 @pytest.mark.parametrize("bulkhead_queue", [0, 8])
 def test_t2_cancelled_tasks_give_their_places_back(bulkhead_queue: int) -> None:
     """SPEC T2: of cancelled tasks, running ones give their places back and waiting ones leave the line."""
@@ -141,6 +141,20 @@ def test_t2_newcomers_do_not_overtake() -> None:
 
     assert first.resolve(0.0) is places
     assert newcomer.resolve(0.0) == float("inf")
+
+
+@pytest.mark.usefixtures("either_path")
+def test_t2_a_healthy_call_does_not_overtake_either() -> None:
+    """SPEC T2: nor does the generated path take a place that somebody waits for."""
+    bulkhead = Bulkhead(1, max_queue=1)
+    bulkhead.enter(a_call(bulkhead), 0.0)
+    first = queued(bulkhead)
+    bulkhead.free.append(None)
+
+    with pytest.raises(BulkheadFullError):
+        Pipeline(bulkhead).call(int)
+
+    assert first.resolve(0.0) is bulkhead.free
 
 
 def test_t2_a_full_queue_refuses() -> None:
@@ -297,6 +311,7 @@ def test_t2_each_key_has_its_own_places() -> None:
     assert first.evictable(1.0)
 
 
+@settings(deadline=None)
 @given(
     max_concurrent=st.one_of(st.integers(max_value=0), st.floats(), st.booleans(), st.none()),
 )

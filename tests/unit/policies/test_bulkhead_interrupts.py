@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 
@@ -149,3 +150,34 @@ def test_t2_calls_that_the_collector_closes_give_their_places_back() -> None:
     gc.collect()
 
     assert (free(bulkhead), len(bulkhead.waiters)) == (4, 0)
+
+
+class Interfering(deque):  # type: ignore[type-arg]  # of nothing
+    """Free places; while one is taken, the garbage collector does something else to the bulkhead."""
+
+    meanwhile: Callable[[], object] = int
+
+    def pop(self) -> None:  # type: ignore[override]  # nothing
+        done, self.meanwhile = self.meanwhile, int
+        done()
+        super().pop()
+
+
+def test_t2_what_the_collector_does_while_places_are_given_out_is_not_lost() -> None:
+    """SPEC T2: a call that is closed in the middle of a hand-out changes neither the order nor the number of places."""
+    bulkhead = Bulkhead(2, max_queue=4)
+    bulkhead.free = places = Interfering([None, None])
+    permits = [bulkhead.enter(a_call(bulkhead), 0.0) for _ in range(2)]
+    first, second, third = (queued(bulkhead) for _ in range(3))
+    woken = counting(first)
+    places.meanwhile = bulkhead.pass_on
+
+    bulkhead.leave(a_call(bulkhead), permits[0], None, 1.0)
+
+    assert first.resolve(1.0) is places
+    assert len(woken) == 1
+    assert [second.resolve(1.0), third.resolve(1.0)] == [float("inf")] * 2
+    places.meanwhile = lambda: third.abandon(1.0)
+    bulkhead.leave(a_call(bulkhead), permits[1], None, 2.0)
+    assert second.resolve(2.0) is places
+    assert (free(bulkhead), len(bulkhead.waiters)) == (0, 0)

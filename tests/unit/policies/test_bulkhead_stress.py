@@ -53,7 +53,7 @@ def run_all(workers: list[threading.Thread]) -> None:
     assert not any(worker.is_alive() for worker in workers), "somebody waits for ever"
 
 
-@pytest.mark.usefixtures("_hurried", "path")
+@pytest.mark.usefixtures("_hurried", "either_path")
 @pytest.mark.parametrize("gil", [True, False], ids=["lock-free", "locked"])
 def test_t2_threads_and_loops_take_turns(gil: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """SPEC T2: of 3 threads and 2 event loops at most 3 calls run at once, all come through, and all places are free."""

@@ -8,7 +8,7 @@ import logging
 import weakref
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import Asked
@@ -82,6 +82,7 @@ def test_k1_arguments_that_cannot_be_a_key_are_named() -> None:
         CachedFallback(print, key=list)()  # type: ignore[arg-type,return-value]  # the point of the test
 
 
+@settings(deadline=None)
 @given(most=st.integers(1, 5), keys=st.lists(st.integers(0, 8), max_size=60))
 def test_k1_the_one_not_used_for_longest_goes_first(most: int, keys: list[int]) -> None:
     """SPEC K1: at most `max_entries`; against a list of keys in the order of their use."""

@@ -8,7 +8,7 @@ import threading
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import a_call, forked
@@ -67,6 +67,7 @@ def test_t3_a_refusal_says_who_and_when() -> None:
         assert str(refusal) == "RateLimiter 'api' ['tenant'] has given out its permits; a retry makes sense in 0.25 s"
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(1e-3, 1e6),
     per=st.sampled_from([1.0, 60.0, 0.1]),
@@ -89,6 +90,7 @@ def test_t3_a_retry_after_retry_after_works(rate: float, per: float, burst: int,
         assert admitted(limiter, clock.time)
 
 
+@settings(deadline=None)
 @given(
     rate=st.floats(0.1, 1000.0),
     burst=st.integers(1, 4),
@@ -192,6 +194,21 @@ def test_t3_newcomers_stand_behind_who_waits() -> None:
     assert isinstance(newcomer, InLine)
     assert newcomer.resolve(0.1) > 0.1  # type: ignore[operator]  # a float: it waits
     assert first.resolve(0.1) is None
+
+
+def test_t3_nobody_waits_longer_than_he_said_though_those_before_him_were_late() -> None:
+    """SPEC T3: a wait that turns out longer than told ends at `max_wait`."""
+    limiter = RateLimiter(10.0, burst=1, max_wait=0.2)
+    assert admitted(limiter, 0.0)
+    first, second = (limiter.enter(a_call(limiter), 0.0) for _ in range(2))
+    assert isinstance(first, InLine)
+    assert isinstance(second, InLine)
+
+    assert first.resolve(0.19) is None
+
+    assert second.resolve(0.19) == 0.2
+    assert isinstance(second.resolve(0.2), RateLimitedError)
+    assert not limiter.waiters
 
 
 def test_t3_a_thread_and_a_task_wait_in_one_line() -> None:
@@ -316,6 +333,7 @@ def test_t3_each_key_has_its_own_rate() -> None:
     assert first.evictable(1.0)
 
 
+@settings(deadline=None)
 @given(rate=st.floats(), per=st.floats(), max_wait=st.floats())
 def test_t3_a_limiter_is_made_or_the_parameter_named(rate: float, per: float, max_wait: float) -> None:
     """SPEC T3: any numbers either make a limiter that works or are refused by name."""

@@ -7,7 +7,7 @@ import os
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import a_call, forked
@@ -52,6 +52,7 @@ def test_t4_as_load_grows_the_ranks_are_refused_one_after_another() -> None:
     assert refused_from == {"AUXILIARY": 40, "LOW": 50, "NORMAL": 60, "HIGH": 70, "CORE": 80}
 
 
+@settings(deadline=None)
 @given(
     limit=st.integers(1, 40),
     shed_from=st.floats(0.01, 1.0),
@@ -76,6 +77,7 @@ def test_t4_whenever_a_core_call_is_refused_so_are_all_below(limit: int, shed_fr
         assert running or not any(refused)
 
 
+@settings(deadline=None)
 @given(load=st.floats(0.0, 3.0), shed_from=st.floats(0.01, 1.0))
 def test_t4_the_same_holds_for_a_load_of_the_users_own(load: float, shed_from: float) -> None:
     """SPEC T4: with a load function, core calls are refused at 1.0, and everybody below whom somebody is refused."""

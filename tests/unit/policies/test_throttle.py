@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.by_hand import a_call
@@ -25,6 +25,7 @@ def counted(throttle: Throttle, now: float, *, good: int = 0, failed: int = 0) -
         throttle.leave(a_call(throttle), None, DOWN, now)
 
 
+@settings(deadline=None)
 @given(good=st.integers(0, 200), failed=st.integers(0, 200), k=st.floats(1.0, 5.0), cap=st.floats(0.1, 0.99))
 def test_t4_refuses_by_the_formula(good: int, failed: int, k: float, cap: float) -> None:
     """SPEC T4: (requests - k x accepts) / (requests + 1), not below 0, not above the cap, not below `minimum_calls`."""
@@ -34,6 +35,16 @@ def test_t4_refuses_by_the_formula(good: int, failed: int, k: float, cap: float)
     requests = good + failed
     expected = 0.0 if requests < 10 else min(cap, max(0.0, (requests - k * good) / (requests + 1)))
     assert throttle.refusing(1.0) == expected
+
+
+def test_t4_a_few_failures_are_no_outage() -> None:
+    """SPEC T4: nothing is refused below `minimum_calls`, and by the formula from there on."""
+    throttle = Throttle(minimum_calls=10)
+    counted(throttle, 0.0, failed=9)
+    before = throttle.refusing(0.0)
+    counted(throttle, 0.0, failed=1)
+
+    assert (before, throttle.refusing(0.0)) == (0.0, 10 / 11)
 
 
 def test_t4_chance_decides() -> None:

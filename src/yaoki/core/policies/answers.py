@@ -137,7 +137,7 @@ class Answers:
                 self.made += 1
                 kept.value = making.value = value
                 kept.until = now + self.ttl
-            elif making.wakes:
+            else:
                 making.error = error
             if kept.making is making:
                 kept.making = None
