@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnswerReplaced",
     "CallFailed",
+    "CallRaised",
     "CallRefused",
     "CheckChanged",
     "CircuitChanged",
@@ -87,6 +88,22 @@ class CallRefused(Event):
         self.retry_after = retry_after
 
 
+class CallRaised(Event):
+    """A call failed for good: its failure or refusal goes on to the caller, neither repeated nor replaced.
+
+    One event for each call that raises, after those of its attempts. `refused`: the latest attempt did not start.
+    """
+
+    __slots__ = ("attempts", "fault", "key", "pipeline", "refused")
+
+    def __init__(self, *, pipeline: str | None, key: Hashable, attempts: int, fault: Fault, refused: bool) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.attempts = attempts
+        self.fault = fault
+        self.refused = refused
+
+
 class RetryScheduled(Event):
     """A failed call will be tried again after `delay` seconds. `attempt` is the one that failed."""
 
@@ -134,9 +151,12 @@ class RetryGivenUp(Event):
 
 
 class CircuitChanged(Event):
-    """A circuit went from one state to another. `retry_after`: seconds it will stay open; None unless it opened."""
+    """A circuit went from one state to another.
 
-    __slots__ = ("breaker", "key", "opened_in_a_row", "previous", "retry_after", "state")
+    `retry_after`: seconds it will stay open; None unless it opened. `failures`: failures in a row until now.
+    """
+
+    __slots__ = ("breaker", "failures", "key", "opened_in_a_row", "previous", "retry_after", "state")
 
     def __init__(
         self,
@@ -147,6 +167,7 @@ class CircuitChanged(Event):
         state: str,
         opened_in_a_row: int,
         retry_after: float | None,
+        failures: int = 0,
     ) -> None:
         self.breaker = breaker
         self.key = key
@@ -154,6 +175,7 @@ class CircuitChanged(Event):
         self.state = state
         self.opened_in_a_row = opened_in_a_row
         self.retry_after = retry_after
+        self.failures = failures
 
 
 class AnswerReplaced(Event):

@@ -97,8 +97,8 @@ def test_o3_a_listener_that_raises_changes_nothing(
         circuit.succeed()
 
     assert (circuit.state, circuit["failures"], circuit["successes"], circuit["rejected"]) == ("closed", 2, 1, 1)
-    # Two failed calls, the opening, one refusal, half-open, closed.
-    assert events.listener_errors() - before == 6
+    # Two failed calls and one refusal, each of them raised; the opening, half-open, closed.
+    assert events.listener_errors() - before == 9
     assert len(caplog.records) == 1
 
 
@@ -202,6 +202,7 @@ def test_o3_an_event_is_ready_for_json(virtual_clock: VirtualClock, yaoki_events
     assert opened == {
         "event": "CircuitChanged",
         "breaker": "peer",
+        "failures": 1,
         "key": "('host', 80)",
         "opened_in_a_row": 1,
         "previous": "closed",

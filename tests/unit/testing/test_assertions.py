@@ -171,7 +171,7 @@ def test_x2_says_how_many_successes_it_takes_to_close() -> None:
 
 def test_x2_long_lists_of_events_are_cut() -> None:
     """SPEC X2: the last twenty are shown."""
-    with fails_with("events:\n  (20 earlier ones)\n  "):
+    with fails_with("events:\n  (30 earlier ones)\n  "):
         assert_opens_after(Pipeline(Retry(2, constant(0.0), budget=None)), failures=19)
 
 

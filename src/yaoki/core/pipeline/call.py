@@ -152,6 +152,8 @@ class Call:
             except Exception as broken:
                 # A predicate of the user's raised while the failure was judged: that is the error now.
                 self._fault = None
+                if events.listeners:
+                    self._emit_raised(broken)
                 raise broken from error
             if step is not None and failure is not None:
                 if isinstance(step, Answer):
@@ -162,6 +164,8 @@ class Call:
                 else:
                     permits.append(permit)
                 return step
+        if failure is not None and events.listeners:
+            self._emit_raised(failure)
         return None
 
     def returned(self, value: object, now: float) -> Step:
@@ -199,6 +203,12 @@ class Call:
             )
         else:
             events.emit(events.CallFailed(pipeline=self.name, key=self.key, attempt=self.attempt, fault=self.fault(error)))
+
+    def _emit_raised(self, error: Exception) -> None:
+        refused = isinstance(error, (Rejected, DeadlineExceededError)) and not self.ran
+        events.emit(
+            events.CallRaised(pipeline=self.name, key=self.key, attempts=self.attempt, fault=self.fault(error), refused=refused)
+        )
 
 
 def begin(plan: Plan, policies: tuple[Policy, ...] | None = None) -> Call:

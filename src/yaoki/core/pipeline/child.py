@@ -48,6 +48,9 @@ class Child(Call):
     def attempt(self, number: int) -> None:
         self._attempt = self.above.attempt = number
 
+    def _emit_raised(self, error: Exception) -> None:
+        """Nothing: what leaves a child goes to the call above, which says what becomes of it."""
+
     def report(self, *, failed: bool) -> None:
         """Tell the call above what this one took. `failed`: its failure goes on upward, and its event has been sent."""
         above = self.above

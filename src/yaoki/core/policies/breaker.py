@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from yaoki.core.policies.parameters import Condition
     from yaoki.core.windows import CallsWindow, SecondsWindow
 
-    _Change: TypeAlias = tuple[CircuitState, CircuitState, float, int]
+    _Change: TypeAlias = tuple[CircuitState, CircuitState, float, int, int]
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 
@@ -354,13 +354,13 @@ class CircuitBreaker(Policy):
             history.opened_in_a_row = 0
         history.transitions.extend(noted)
         history.fold(ended)
-        return previous, state, float("inf"), history.opened_in_a_row
+        return previous, state, float("inf"), history.opened_in_a_row, streak
 
     def _open_locked(self, ended: Era, now: float) -> _Change | None:
         in_a_row = self._history_locked().opened_in_a_row + 1
         length = self.config.open_for(in_a_row, clock.random() if self.config.open_timeout_jitter else 0.0)
         change = self._change_locked(ended, Opened(now, now + length), in_a_row)
-        return None if change is None else (*change[:2], length, in_a_row)
+        return None if change is None else (*change[:2], length, *change[3:])
 
     def _history_locked(self) -> History:
         if self.history is None:
@@ -372,7 +372,7 @@ class CircuitBreaker(Policy):
     def _tell(self, change: _Change | None) -> None:
         if change is None or not events.listeners:
             return
-        previous, state, retry_after, in_a_row = change
+        previous, state, retry_after, in_a_row, failures = change
         if previous is not state:
             events.emit(
                 events.CircuitChanged(
@@ -382,6 +382,7 @@ class CircuitBreaker(Policy):
                     state=state.value,
                     opened_in_a_row=in_a_row,
                     retry_after=retry_after if state is CircuitState.OPEN else None,
+                    failures=failures,
                 )
             )
 
