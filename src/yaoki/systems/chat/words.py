@@ -11,12 +11,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["question_words", "stem", "words"]
+__all__ = ["dotted_names", "question_words", "stem", "words"]
 
 # Han, Hiragana, Katakana and its half-width forms (gone after NFKC), the iteration mark and the long-vowel mark.
 _CJK = "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _IS_CJK = re.compile(f"[{_CJK}]")
 
 # Words that make a question out of a subject, and "python", which every document here is about. Words that are also Python's
@@ -42,6 +43,11 @@ def question_words(question: str) -> list[str]:
     found = list(dict.fromkeys(words(question)))
     bearing = [word for word in found if word not in _STEMMED_SCAFFOLDING]
     return bearing or found
+
+
+def dotted_names(text: str) -> list[str]:
+    """The names with dots that a text writes, such as `os.replace`, in lower case."""
+    return [name.lower() for name in _DOTTED.findall(text)]
 
 
 @lru_cache(maxsize=65536)

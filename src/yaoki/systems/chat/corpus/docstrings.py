@@ -26,6 +26,8 @@ __all__ = ["passages", "read_all"]
 
 # Shorter docstrings say nothing that the name does not say.
 SHORTEST = 15
+# What stands for "imported by" where nothing need be imported.
+IN_EVERY_MODULE = 100
 # Docstrings of at least this length that are the same under the same last name are one passage with several names.
 SAME_FROM = 60
 
@@ -66,11 +68,10 @@ def passages(facts: Sequence[Facts], c_entries: Sequence[Documented] = ()) -> li
     found = []
     for thing in things:
         name = thing.names[0]
+        use = imported[name.partition(".")[0]] if thing.module != "builtins" else IN_EVERY_MODULE
         signature = name + thing.parameters if thing.parameters else ""
         for part, text in enumerate(cut(thing.doc), 1):
-            found.append(
-                Passage(name, part, name, text, thing.source, signature, thing.names[1:], imported[name.partition(".")[0]])
-            )
+            found.append(Passage(name, part, name, text, thing.source, signature, thing.names[1:], use))
     return found
 
 

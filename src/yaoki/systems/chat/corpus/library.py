@@ -6,10 +6,15 @@ import hashlib
 import os
 import platform
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["SourceFile", "standard_library", "state", "topics_file"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SourceFile", "source_files", "standard_library", "state", "topics_file"]
 
 # Tests, bundled tools, generated code pages, and what is not the library's.
 _SKIPPED = frozenset(
@@ -55,37 +60,40 @@ def topics_file(library: Path) -> Path:
 
 def source_files(library: Path, prefix: str = "") -> list[SourceFile]:
     """The modules below this directory whose source is there, in a fixed order. Unreadable directories count as empty."""
-    found: list[SourceFile] = []
+    return [SourceFile(Path(entry.path), module, package) for entry, module, package in _entries(str(library), prefix)]
+
+
+def _entries(directory: str, prefix: str) -> Iterator[tuple[os.DirEntry[str], str, bool]]:
     try:
-        entries = sorted(os.scandir(library), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
-        return found
+        return
     for entry in entries:
         name = entry.name
         if name in _SKIPPED or name.startswith("."):
             continue
-        if entry.is_dir():
-            inner = Path(entry.path)
-            if name.isidentifier() and (inner / "__init__.py").is_file():
-                found.extend(source_files(inner, f"{prefix}{name}."))
-        elif name == "__init__.py" and prefix:
-            found.append(SourceFile(Path(entry.path), prefix.rstrip("."), package=True))
-        elif name.endswith(".py") and name != "__main__.py" and name[:-3].isidentifier():
-            module = prefix + name[:-3]
-            if module not in _SKIPPED_MODULES:
-                found.append(SourceFile(Path(entry.path), module, package=False))
-    return found
+        if name.endswith(".py") and name[:-3].isidentifier():
+            if name == "__init__.py" and prefix:
+                yield entry, prefix.rstrip("."), True
+            elif not name.startswith(("__init__.", "__main__.")) and prefix + name[:-3] not in _SKIPPED_MODULES:
+                yield entry, prefix + name[:-3], False
+        elif name.isidentifier() and entry.is_dir():
+            inside = list(_entries(entry.path, f"{prefix}{name}."))
+            # A directory without `__init__.py` is no package of the library.
+            if any(found.name == "__init__.py" and module == prefix + name for found, module, _ in inside):
+                yield from inside
 
 
 def state(library: Path) -> str:
     """A digest of Python's version and of the size and time of every file that is read: about 10 ms, no file is opened."""
     digest = hashlib.sha256(f"{platform.python_implementation()} {platform.python_version()}\n".encode())
-    files = [file.path for file in source_files(library)]
-    for path in (*files, topics_file(library)):
-        try:
-            status = path.stat()
-        except OSError:
-            continue
-        name = path.relative_to(library).as_posix()
-        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    for entry, module, _ in _entries(str(library), ""):
+        with suppress(OSError):
+            digest.update(f"{module}\0{_size_and_time(entry.stat())}\n".encode(errors="surrogateescape"))
+    with suppress(OSError):
+        digest.update(f"\0{_size_and_time(topics_file(library).stat())}".encode())
     return digest.hexdigest()
+
+
+def _size_and_time(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns}"

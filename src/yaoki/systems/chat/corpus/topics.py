@@ -23,6 +23,8 @@ _UNDERLINE = re.compile(r"([*=\-~^+\"])\1{2,}")
 # "object.__repr__(self)", "class pdb.Pdb(completekey='tab', …)", "str.join(iterable)", "instance.__class__"
 _ENTRY = re.compile(r"(?:(?:async|static|class|classmethod)\s)?\w+(?:\.\w+)+(?:\(.*\)?)?")
 _SHORT_PARAGRAPH = 40
+# What stands for "imported by": statements and operators are in most modules, each of them.
+USE = 50
 
 
 def read(file: Path) -> dict[str, str]:
@@ -60,7 +62,7 @@ def passages(topics: dict[str, str]) -> list[Passage]:
             for piece in cut(kept):
                 parts[name] = parts.get(name, 0) + 1
                 source = f"Python language reference, help('{label}')"
-                found.append(Passage(name, parts[name], shown, piece, source, signature))
+                found.append(Passage(name, parts[name], shown, piece, source, signature, imported_by=USE))
     return found
 
 
