@@ -1,25 +1,38 @@
-"""Answers without a model: what the documents say word for word, with the source, or an honest "nothing found" (SPEC G1, G3)."""
+"""Answers without a model: what the documents say word for word, with the source, or an honest "nothing found" (SPEC G1, G3).
+
+Coverage is the share of a question's weight, by inverse document frequency, whose words a source has; a word that no document
+has weighs most. Nothing is answered unless one of the first five passages covers half of the question.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from yaoki.systems.chat import extracts
+from yaoki.systems.chat.extracts import Extract
+from yaoki.systems.chat.words import question_words, words
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from yaoki.systems.chat.hits import Hit
     from yaoki.systems.chat.index import ChatIndex
 
 __all__ = ["Answer", "Entry", "Extract", "answer"]
 
+ENTRIES = 3
+CONSIDERED = 5
+COVERAGE_FLOOR = 0.5
+# An entry that covers less than this share of what the best one covers is noise beside it.
+BESIDE_THE_BEST = 0.5
+FURTHER_SENTENCES = 2
 
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """A sentence of a document, word for word. `block`: the list or the code that the sentence announces, with its lines, or ""."""
-
-    text: str
-    block: str = ""
+_FOUND = {"en": "From the documents:", "ja": "文書から:"}
+_NOTHING = {
+    "en": "I found nothing about this in the indexed documents.",
+    "ja": "索引にある文書の中に、これについての記述は見つかりませんでした。",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +40,7 @@ class Entry:
     """One source and what it says.
 
     `id`, `title`, `signature`, `source`, `score`: those of the hit. `extracts`: the lead sentence, then one or two that fit the
-    question best, in the order of the document. `coverage`: the share of the question that the passage speaks about, 0 to 1.
+    question best, in the order of the document. `coverage`: the share of the question that the source speaks about, 0 to 1.
     """
 
     id: str
@@ -64,7 +77,9 @@ class Answer:
 
     def text(self, language: Literal["en", "ja"] = "en") -> str:
         """The answer as plain text with numbered sources, for one message of a conversation."""
-        raise NotImplementedError
+        if not self.entries:
+            return _NOTHING[language]
+        return "\n\n".join([_FOUND[language], *(_entry_text(number, entry) for number, entry in enumerate(self.entries, 1))])
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON: `found` and `entries`."""
@@ -77,4 +92,75 @@ def answer(question: str, hits: Sequence[Hit], index: ChatIndex | None = None) -
     `index` knows how rare each word is; without it (the hits came from a service elsewhere) all words weigh the same. Never
     raises for any text of a caller or a document. About 1 ms; it blocks nothing.
     """
-    raise NotImplementedError
+    weights = {word: 1.0 if index is None else index.weight(word) for word in question_words(question)}
+    sources = _sources(hits[:CONSIDERED])
+    covered = [_coverage(weights, source) for source in sources]
+    best = max(covered, default=0.0)
+    if best < COVERAGE_FLOOR:
+        return Answer(())
+    kept = [(source, share) for source, share in zip(sources, covered, strict=True) if share >= BESIDE_THE_BEST * best]
+    return Answer(tuple(_entry(question, weights, source, share, index) for source, share in kept[:ENTRIES]))
+
+
+def _sources(hits: Sequence[Hit]) -> list[list[Hit]]:
+    """The hits, those of one document together, in the order of the best of each."""
+    together: dict[tuple[str, str], list[Hit]] = {}
+    for hit in hits:
+        together.setdefault((_document(hit.id), hit.title), []).append(hit)
+    return list(together.values())
+
+
+def _document(key: str) -> str:
+    name, mark, part = key.rpartition("#")
+    return name if mark and part.isdigit() else key
+
+
+def _coverage(weights: Mapping[str, float], source: Sequence[Hit]) -> float:
+    total = sum(weights.values())
+    said: set[str] = set()
+    for hit in source:
+        said.update(words(f"{hit.title} {hit.id} {hit.signature}"), words(hit.text[: extracts.LONGEST_PASSAGE]))
+    return sum(weight for word, weight in weights.items() if word in said) / total if total else 0.0
+
+
+def _entry(question: str, weights: Mapping[str, float], source: Sequence[Hit], share: float, index: ChatIndex | None) -> Entry:
+    first = source[0]
+    beginning = _beginning(first, index)
+    in_order = sorted({hit.id: hit for hit in (*source, beginning)}.values(), key=_part)
+    pieces: list[Extract] = []
+    for hit in in_order:
+        pieces.extend(extracts.read(hit.text))
+    opening = extracts.lead(pieces)
+    others = [number for number in range(len(pieces)) if number != opening]
+    chosen = extracts.best([pieces[number] for number in others], question, weights, FURTHER_SENTENCES)
+    numbers = ([] if opening is None else [opening]) + [others[number] for number in chosen]
+    return Entry(
+        first.id,
+        first.title or first.id,
+        first.signature,
+        first.source,
+        first.score,
+        tuple(pieces[number] for number in numbers),
+        round(share, 4),
+    )
+
+
+def _beginning(hit: Hit, index: ChatIndex | None) -> Hit:
+    """The passage that begins what the hit is a later part of, where it has the same title; else the hit itself."""
+    name = _document(hit.id)
+    begins = index.passage(name) if index is not None and name != hit.id else None
+    return begins if begins is not None and begins.title == hit.title else hit
+
+
+def _part(hit: Hit) -> int:
+    mark, part = hit.id.rpartition("#")[1:]
+    return int(part) if mark and part.isdigit() and part.isascii() and len(part) < 9 else 1
+
+
+def _entry_text(number: int, entry: Entry) -> str:
+    lines = [f"[{number}] {entry.signature or entry.title}"]
+    for extract in entry.extracts:
+        lines.extend(filter(None, (extract.text, *(f"    {line}" for line in extract.block.split("\n") if extract.block))))
+    if entry.source:
+        lines.append(f"({entry.source})")
+    return "\n".join(lines)

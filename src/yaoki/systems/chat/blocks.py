@@ -44,6 +44,7 @@ _CODE_LINE = re.compile(
     re.VERBOSE,
 )
 _TERM = re.compile(r"""\s*[\w'"*.\[\]]+(?:\([^)]*\))?(?::|\s--?|\s->)\s+\S""")
+_LONGEST_CODE_LINE = 300
 _WORD = re.compile(r"[A-Za-z][a-z'’-]*[,.;:!?)\"”]*")
 
 
@@ -88,7 +89,7 @@ def _segments(chunk: list[str]) -> list[list[str]]:
             _BULLET.match(line) and not _BULLET.match(chunk[0]) and (before.endswith((":", ".")) or _indent(line) > first)
         )
         announced = before.endswith(":") and _indent(line) > first and not _BULLET.match(chunk[0])
-        announced = announced and not _CODE_LINE.match(chunk[0]) and not _CODE_LINE.match(before)
+        announced = announced and not _is_code(chunk[0]) and not _is_code(before)
         if starts_session or starts_list or announced:
             return [chunk[:number], *_segments(chunk[number:])]
     return [chunk]
@@ -108,9 +109,9 @@ def _kind(lines: list[str], base: int, before: Block | None) -> Kind:
     indented = _indent(lines[0]) > base
     announced = before is not None and before.text.endswith(":")
     if indented and announced and all(_DEFINITION.match(line) or _indent(line) > _indent(lines[0]) for line in lines):
-        return "code" if all(_CODE_LINE.match(line) for line in lines) else "list"
-    code = sum(1 for line in lines if _CODE_LINE.match(line))
-    if code == len(lines) or (indented and (code * 2 > len(lines) or (announced and _CODE_LINE.match(lines[0])))):
+        return "code" if all(_is_code(line) for line in lines) else "list"
+    code = sum(1 for line in lines if _is_code(line))
+    if code == len(lines) or (indented and (code * 2 > len(lines) or (announced and _is_code(lines[0])))):
         return "code"
     outer = min(_indent(line) for line in lines)
     terms = [line for line in lines if _indent(line) == outer]
@@ -119,6 +120,11 @@ def _kind(lines: list[str], base: int, before: Block | None) -> Kind:
     if (indented or announced) and not _reads(lines):
         return "code"
     return "prose"
+
+
+def _is_code(line: str) -> bool:
+    # A line of code is never this long, and the pattern's time grows with the square of the length.
+    return _CODE_LINE.match(line[:_LONGEST_CODE_LINE]) is not None
 
 
 def _reads(lines: list[str]) -> bool:

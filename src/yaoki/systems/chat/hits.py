@@ -46,13 +46,19 @@ class Hit:
         A foreign service need not know the other three.
         """
         try:
-            text, score = given["text"], given["score"]
-            key = given["id"]
+            key, text, score = given["id"], given["text"], given["score"]
         except (KeyError, TypeError) as error:
-            raise ValueError(f"a search result needs id, text and score: {error!r}") from error
-        if not isinstance(text, str) or not isinstance(key, str | int) or isinstance(key, bool):
-            raise ValueError("a search result's text is a string, its id a string or a whole number")
-        if not isinstance(score, int | float) or isinstance(score, bool) or score != score:
-            raise ValueError("a search result's score is a number")
+            raise ValueError("a search result needs id, text and score") from error
+        right = (
+            isinstance(text, str)
+            and (isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool)))
+            and (isinstance(score, float) or (isinstance(score, int) and not isinstance(score, bool)))
+            and abs(score) <= _LARGEST
+        )
+        if not right:
+            raise ValueError("a search result's id is a string or a whole number, its text a string, its score a finite number")
         further = {name: value for name in ("title", "signature", "source") if isinstance(value := given.get(name), str)}
         return cls(str(key), text, float(score), **further)
+
+
+_LARGEST = 1e300
