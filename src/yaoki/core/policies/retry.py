@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from yaoki.core import events
 from yaoki.core.faults.category import Category, Recoverability
-from yaoki.core.faults.errors import ConfigurationError, Rejected, RetryExhaustedError
+from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError, Rejected, RetryExhaustedError
 from yaoki.core.interpreter import GIL
 from yaoki.core.policies.backoff import Backoff, exponential
 from yaoki.core.policies.budget import Budget
@@ -69,10 +69,6 @@ class RetryConfig:
     retry_after_cap: float
     wrap: bool
     name: str | None
-
-    def of_class(self, recoverability: Recoverability | None) -> RetryConfig:
-        """The configuration for faults of this class."""
-        return self if recoverability is None else self.per_recoverability.get(recoverability, self)
 
 
 class Retry(Policy):
@@ -189,7 +185,9 @@ class Retry(Policy):
 
     def _may_heal(self, call: Call, error: Exception) -> bool:
         config = self.config
-        if call.is_callers_deadline(error) or _given_up_further_in(error, config, call):
+        if isinstance(error, DeadlineExceededError) and call.is_callers_deadline(error):
+            return False
+        if _may_be_given_up(error) and _given_up_further_in(error, config, call):
             return False
         if config.give_up_on and matches(config.give_up_on, error):
             return False
@@ -198,24 +196,25 @@ class Retry(Policy):
         return not isinstance(error, Rejected) and call.fault(error).is_retryable
 
     def _again(self, call: Call, error: Exception | None, now: float) -> Step:
+        config = rules = self.config
         fault = None
-        if error is not None and (self.config.retry_on is None or self.config.per_recoverability or _may_ask_to_wait(error)):
+        if error is not None and (config.retry_on is None or config.per_recoverability or _may_ask_to_wait(error)):
             fault = call.fault(error)
-        rules = self.config.of_class(None if fault is None else fault.recoverability)
+            rules = config.per_recoverability.get(fault.recoverability, config)
         if call.attempt >= rules.max_attempts:
             return self._give_up(call, error, "attempts", now)
         delay = rules.backoff.delay(call.attempt, call.last_delay)
-        retry_after = None if fault is None else fault.retry_after
-        asked = 0.0 if retry_after is None else retry_after
-        delay = max(delay, min(asked, self.config.retry_after_cap))
-        ready = now + max(delay, asked)
-        if ready > call.since + self.config.max_elapsed:
+        ready = now + delay
+        if fault is not None and fault.retry_after is not None:
+            delay = max(delay, min(fault.retry_after, config.retry_after_cap))
+            ready = max(ready, now + fault.retry_after)
+        if config.max_elapsed != UNLIMITED and ready > call.since + config.max_elapsed:
             return self._give_up(call, error, "elapsed", now)
         if ready >= call.deadline:
             return self._give_up(call, error, "deadline", now)
         if call.shut_until(self, now) > now + delay:
             return self._give_up(call, error, "circuit_open", now)
-        if self.config.budget is not None and not self._take(call, throttled=_is_throttled(fault)):
+        if config.budget is not None and not self._take(call, throttled=_is_throttled(fault)):
             return self._give_up(call, error, "budget", now)
         if events.listeners:
             events.emit(
@@ -261,7 +260,9 @@ class Retry(Policy):
             errors, call.errors = call.errors or [error], None
             return Answer(compute=_raising(text, errors))
         if call.attempt > 1 or reason != "attempts":
-            _write_note(error, GivenUp(text, self.config, _code_of(call.target)))
+            # What this Retry does not repeat, another may.
+            writer = None if reason == "not_retryable" else self.config
+            _write_note(error, GivenUp(text, writer, _code_of(call.target)))
         return None
 
     # Reading
@@ -307,11 +308,11 @@ class GivenUp(str):
     """
 
     __slots__ = ("code", "writer")
-    writer: RetryConfig
+    writer: RetryConfig | None
     code: object
 
-    def __new__(cls, text: str, writer: RetryConfig, code: object) -> GivenUp:
-        """A note with its writer, and the code of the function that was called."""
+    def __new__(cls, text: str, writer: RetryConfig | None, code: object) -> GivenUp:
+        """A note with its writer, None if others may repeat what failed, and the code of the function that was called."""
         note = super().__new__(cls, text)
         note.writer = writer
         note.code = code
@@ -337,11 +338,22 @@ def _note_text(call: Call, reason: str, elapsed: float) -> str:
     return f"gave up after {attempts} in {round(elapsed, 3):g} s{since}{_REASONS[reason]}"
 
 
+def _may_be_given_up(error: Exception) -> bool:
+    # What a failure without notes, causes and members is spared.
+    return (
+        error.__cause__ is not None
+        or getattr(error, "__notes__", None) is not None
+        or isinstance(error, (RetryExhaustedError, BaseExceptionGroup))
+    )
+
+
 def _given_up_further_in(error: BaseException, writer: RetryConfig, call: Call, deepest: int = 8) -> bool:
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         for note in notes:
-            if isinstance(note, GivenUp) and (note.writer is not writer or note.code is not _code_of(call.target)):
+            if not isinstance(note, GivenUp) or note.writer is None:
+                continue
+            if note.writer is not writer or note.code is not _code_of(call.target):
                 return True
     if isinstance(error, RetryExhaustedError):
         return True
