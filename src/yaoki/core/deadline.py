@@ -63,7 +63,8 @@ running: ContextVar[Call | None] = ContextVar("yaoki_call", default=None)
 
 def current() -> float:
     """The deadline in force here, in monotonic seconds; infinity if there is none."""
-    return min(cell().deadline, context.get())
+    mine, inherited = cell().deadline, context.get()
+    return mine if mine < inherited else inherited  # noqa: FURB136  # `min` would be a call
 
 
 def remaining() -> float:
@@ -75,28 +76,26 @@ class within:  # noqa: N801  # reads as a statement: `with within(2.0):`
     """A block that has at most `seconds`; an earlier deadline that is already in force stays. For `with` in both worlds.
 
     Nothing is interrupted: pipelines with a Timeout refuse to start past the deadline and cut their waits, and an
-    asynchronous Timeout cancels what runs. `seconds` may be infinite, and is 0 if negative.
+    asynchronous Timeout cancels what runs. `seconds` may be infinite, and is 0 if negative. Raises ValueError for NaN.
     """
 
-    __slots__ = ("_seconds", "_token")
-
-    _token: Token[float] | None
+    __slots__ = ("_seconds", "_tokens")
 
     def __init__(self, seconds: float) -> None:
+        if seconds != seconds:
+            raise ValueError("seconds must be a number, not NaN")
         self._seconds = max(0.0, seconds)
-        self._token = None
+        # One for each time that it was entered: blocks of one object may nest.
+        self._tokens: list[Token[float]] = []
 
     def __enter__(self) -> within:
         # The context variable alone: it serves synchronous code too, and unlike the cell it is right in interleaved tasks.
-        self._token = context.set(min(context.get(), clock.now() + self._seconds))
+        self._tokens.append(context.set(min(context.get(), clock.now() + self._seconds)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        token, self._token = self._token, None
-        if token is None:
-            return
         try:
-            context.reset(token)
+            context.reset(self._tokens.pop())
         except ValueError:
             # The garbage collector closes an abandoned generator in another context than its own, where nothing was set.
             return
