@@ -29,7 +29,7 @@ class Block:
 
 
 _BULLET = re.compile(r"\s*(?:[-*•+]\s+\S|\(?\d{1,2}[.)]\s+\S|\(?[a-z][.)]\s+\S|:\w[\w ]*:)")
-# "name -- what it is", "name: what it is", "'r'   open for reading"
+# A name, then "--", a colon or a gap, then what it is.
 _DEFINITION = re.compile(r"""\s*[\w'"*.,\[\]()|=<>-]+(?: [\w'"*.,=]+){0,2}(?:\s+--?\s+|\s*:\s+|\s{2,})\S""")
 _UNDERLINE = re.compile(r"\s*([=\-*~^#\"+])\1{2,}\s*")
 _RULED = re.compile(r"\s*(?:\+[-=]{2,}|\||(?:[=-]{3,}\s+)+[=-]{3,}\s*$)")

@@ -6,6 +6,7 @@ space is folded, and what is very long is cut with an ellipsis.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,10 +28,12 @@ LONGEST_BLOCK_LINES, LONGEST_BLOCK = 14, 900
 FLOOR = 0.15
 _RAISES, _EXAMPLE, _IN_BLOCK, _EARLY = 0.5, 0.15, 0.5, 0.05
 _ALIKE = 0.7
+_OF_ASIDE = 0.3
 _LONG_WORDS = 45
 
 _ASKS_EXCEPTION = re.compile(r"\b(?:which|what)\b.*\b(?:exceptions?|errors?)\b|\braises?d?\b|\bthrows?n?\b", re.IGNORECASE)
 _ASKS_HOW = re.compile(r"\s*(?:how|show|example)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"(?:New in version|Changed in version|Deprecated since|See also)\b", re.IGNORECASE)
 _SIGNATURE_LINE = re.compile(r"[\w.]+\([^)]*\)(?:\s*-+>\s*\S[^.]*)?")
 
 
@@ -45,6 +48,7 @@ class Extract:
 def read(text: str) -> list[Extract]:
     """The sentences of a passage in order, each with what it announces."""
     found: list[Extract] = []
+    unannounced: list[Extract] = []
     open_end = False
     for block in blocks.read(text[:LONGEST_PASSAGE]):
         if block.kind == "heading":
@@ -56,17 +60,19 @@ def read(text: str) -> list[Extract]:
                 found[-1] = Extract(f"{found[-1].text} {pieces.pop(0)}")
             found.extend(Extract(piece) for piece in pieces)
             open_end = bool(found) and found[-1].text.endswith(":")
-        elif open_end or not found:
-            announcement = found.pop().text if open_end else ""
-            found.append(Extract(re.sub(r":{2,}$", ":", announcement), _cut_block(block.text)))
+        elif open_end:
+            found[-1] = Extract(re.sub(r":{2,}$", ":", found[-1].text), _cut_block(block.text))
             open_end = False
-    return [Extract(_cut_sentence(extract.text), extract.block) for extract in found]
+        elif block.kind in {"list", "code"} and not unannounced:
+            unannounced.append(Extract("", _cut_block(block.text)))
+    # Where nothing is said in sentences, the list or the code is all there is.
+    return unannounced if not found else [Extract(_cut_sentence(extract.text), extract.block) for extract in found]
 
 
 def lead(extracts: Sequence[Extract]) -> int | None:
-    """The number of the sentence that says what the passage is about: the first that is not a signature."""
+    """The number of the sentence that says what the passage is about: the first that is no signature and no note of a version."""
     for number, extract in enumerate(extracts):
-        if extract.block or not _SIGNATURE_LINE.fullmatch(extract.text):
+        if not _ASIDE.match(extract.text) and not _SIGNATURE_LINE.fullmatch(extract.text):
             return number
     return 0 if extracts else None
 
@@ -98,7 +104,9 @@ def _rate(extract: Extract, question: str, weights: Mapping[str, float], total: 
     if extract.block and _ASKS_HOW.match(question):
         rate += _EXAMPLE
     length = len(extract.text.split())
-    return rate * min(1.0, _LONG_WORDS / max(length, 1)) ** 0.5
+    if _ASIDE.match(extract.text):
+        rate *= _OF_ASIDE
+    return rate * math.sqrt(min(1.0, _LONG_WORDS / max(length, 1)))
 
 
 def _alike(one: Extract, other: Extract) -> bool:

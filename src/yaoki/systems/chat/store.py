@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Stored:
 
 def write(file: Path, passages: Sequence[Passage], lexical: LexicalIndex, fingerprint: str, notices: Iterable[str]) -> None:
     """Write a new index file, in one transaction, and bring it to the disk. Raises OSError or sqlite3.Error."""
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             number,
             *map(_storable, (each.id, each.title, each.signature, each.source, each.text, each.name)),

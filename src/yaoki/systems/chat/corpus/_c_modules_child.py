@@ -1,12 +1,18 @@
-"""Run in a process of its own: imports the modules named on standard input's first line, prints their docstrings as JSON.
+"""Run in a process of its own: imports the modules named on the command line, prints their docstrings as JSON.
 
 It is read from its file and run with `-I -S`, so it imports nothing of this package.
 """
+
+from __future__ import annotations
 
 import importlib
 import json
 import sys
 import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DOCUMENTED = (
     types.BuiltinFunctionType,
@@ -23,7 +29,7 @@ _DOCUMENTED = (
 )
 
 
-def _entry(module, qualified, thing):
+def _entry(module: str, qualified: str, thing: object) -> dict[str, str]:
     function = getattr(thing, "__func__", thing)
     doc = getattr(function, "__doc__", None)
     signature = getattr(function, "__text_signature__", None)
@@ -35,7 +41,7 @@ def _entry(module, qualified, thing):
     }
 
 
-def _entries(name):
+def _entries(name: str) -> Iterator[dict[str, str]]:
     module = importlib.import_module(name)
     doc = getattr(module, "__doc__", None)
     yield {"module": name, "name": "", "doc": doc if isinstance(doc, str) else "", "parameters": ""}
@@ -50,19 +56,19 @@ def _entries(name):
                     yield _entry(name, attribute + "." + member, value)
 
 
-def _is_second_name(module, attribute, thing):
+def _is_second_name(module: types.ModuleType, attribute: str, thing: object) -> bool:
     if not isinstance(thing, type) or thing.__name__ == attribute:
         return False
     return getattr(module, thing.__name__, None) is thing or thing.__module__ == "builtins"
 
 
-def _main():
-    found = []
-    failed = []
+def _main() -> None:
+    found: list[dict[str, str]] = []
+    failed: list[list[str]] = []
     for name in sys.argv[1:]:
         try:
             found.extend(_entries(name))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever a module does when it is imported
             failed.append([name, type(error).__name__])
     json.dump({"entries": found, "failed": failed}, sys.stdout)
 

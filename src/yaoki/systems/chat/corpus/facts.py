@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from yaoki.systems.chat.corpus.library import SourceFile
 
 __all__ = ["Definition", "Facts", "read"]

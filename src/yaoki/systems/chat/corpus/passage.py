@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from yaoki.systems.chat import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Passage", "cut"]
 

@@ -110,9 +110,8 @@ class PublicNames:
         shown: dict[str, Thing] = {}
         for star in facts.stars:
             listed = self._facts[star].listed if star in self._facts else ()
-            for name, thing in self._shown(star, visited | {module}).items():
-                if (name in listed) if listed else is_public(name):
-                    shown[name] = thing
+            taken = self._shown(star, visited | {module})
+            shown.update((name, thing) for name, thing in taken.items() if (name in listed if listed else is_public(name)))
         for name, (origin, original) in facts.exports.items():
             thing_found = self._find(origin, original, set())
             if thing_found is not None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["passages", "read"]
 
-_UNDERLINE = re.compile(r"([*=\-~^+\"])\1{2,}")
-# "object.__repr__(self)", "class pdb.Pdb(completekey='tab', …)", "str.join(iterable)", "instance.__class__"
+_UNDERLINE = re.compile(r"([*=\-~^+])\1{2,}")
+# What a topic describes one by one: object.__repr__(self), class pdb.Pdb(completekey='tab', …), instance.__class__.
+_LEVELS = "*=-~^+"
 _ENTRY = re.compile(r"(?:(?:async|static|class|classmethod)\s)?\w+(?:\.\w+)+(?:\(.*\)?)?")
 _SHORT_PARAGRAPH = 40
 # What stands for "imported by": statements and operators are in most modules, each of them.
@@ -67,8 +68,9 @@ def passages(topics: dict[str, str]) -> list[Passage]:
 
 
 def _sections(text: str) -> Iterator[tuple[str, str, str]]:
-    """(heading, entry, body): a heading's text up to the next heading or entry, an entry's text without its indentation."""
+    """(heading with the one above it, entry, body): a heading's text up to the next heading or entry, an entry's text without its indentation."""
     heading, entry = "", ""
+    above: list[str] = []
     body: list[str] = []
     lines = text.expandtabs().split("\n")
     number = 0
@@ -77,7 +79,9 @@ def _sections(text: str) -> Iterator[tuple[str, str, str]]:
         following = lines[number + 1] if number + 1 < len(lines) else ""
         if line.strip() and not line.startswith(" ") and _UNDERLINE.fullmatch(following):
             yield heading, entry, _dedent(body, entry)
-            heading, entry, body = _plain(line), "", []
+            level = _LEVELS.find(following[0])
+            above[level:] = [_plain(line)]
+            heading, entry, body = ": ".join(above[-2:]), "", []
             number += 2
             continue
         if _ENTRY.fullmatch(line):
