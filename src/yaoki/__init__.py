@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from yaoki.core import deadline, events, presets
+    from yaoki.core.degradation import Feature, Ladder, Mode, Rank, ReportedMode
     from yaoki.core.faults import (
         BulkheadFullError,
         Category,
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
         Rejected,
         RetryExhaustedError,
         Severity,
+        ShuttingDownError,
         YaokiError,
         classify,
     )
+    from yaoki.core.health.checks import CheckResult, HealthCheck, HealthChecks
+    from yaoki.core.health.failure_duration import FailureDuration
+    from yaoki.core.health.probes import ProbeResult, Probes
     from yaoki.core.health.tracker import HealthTracker
     from yaoki.core.pipeline.keyed import Keyed, KeyState
     from yaoki.core.pipeline.order import PolicyOrderWarning
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from yaoki.core.policies.shed import LoadShedder
     from yaoki.core.policies.throttle import Throttle
     from yaoki.core.policies.timeout import Timeout
+    from yaoki.core.shutdown import Shutdown
 
 __version__ = "0.1.0"
 
@@ -57,31 +63,44 @@ __all__ = [
     "BulkheadFullError",
     "CachedFallback",
     "Category",
+    "CheckResult",
     "CircuitBreaker",
     "CircuitOpenError",
     "CircuitState",
     "ConfigurationError",
     "DeadlineExceededError",
+    "FailureDuration",
     "Fallback",
     "Fault",
+    "Feature",
+    "HealthCheck",
+    "HealthChecks",
     "HealthTracker",
     "Hedge",
     "KeyState",
     "Keyed",
+    "Ladder",
     "LatencyHistogram",
     "LoadShedder",
+    "Mode",
     "Origin",
     "Outcome",
     "OverloadedError",
     "Pipeline",
     "PolicyOrderWarning",
+    "ProbeResult",
+    "Probes",
+    "Rank",
     "RateLimitedError",
     "RateLimiter",
     "Recoverability",
     "Rejected",
+    "ReportedMode",
     "Retry",
     "RetryExhaustedError",
     "Severity",
+    "Shutdown",
+    "ShuttingDownError",
     "Throttle",
     "Timeout",
     "YaokiError",
@@ -98,10 +117,14 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "degradation": "Feature Ladder Mode Rank ReportedMode",
     "faults": (
         "BulkheadFullError Category CircuitOpenError ConfigurationError DeadlineExceededError Fault Origin OverloadedError "
-        "RateLimitedError Recoverability Rejected RetryExhaustedError Severity YaokiError classify"
+        "RateLimitedError Recoverability Rejected RetryExhaustedError Severity ShuttingDownError YaokiError classify"
     ),
+    "health.checks": "CheckResult HealthCheck HealthChecks",
+    "health.failure_duration": "FailureDuration",
+    "health.probes": "ProbeResult Probes",
     "health.tracker": "HealthTracker",
     "pipeline.keyed": "KeyState Keyed",
     "pipeline.order": "PolicyOrderWarning",
@@ -123,6 +146,7 @@ _ROOMS = {
     "policies.shed": "LoadShedder",
     "policies.throttle": "Throttle",
     "policies.timeout": "Timeout",
+    "shutdown": "Shutdown",
 }
 
 _HOMES = {name: f"yaoki.core.{room}" for room, names in _ROOMS.items() for name in names.split()}

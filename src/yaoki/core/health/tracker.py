@@ -11,6 +11,7 @@ from _weakref import ref
 from yaoki.core import events
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.health.failure_duration import duration_of
 from yaoki.core.interpreter import lock_of
 from yaoki.core.pipeline.keyed import Keyed
 from yaoki.core.pipeline.pipeline import Pipeline
@@ -85,6 +86,7 @@ class HealthTracker:
         breaker = next((policy for policy in policies if policy.kind == "circuit_breaker"), None)
         known = {} if breaker is None else breaker.snapshot(clock.now())
         last = self._last.get(key)
+        duration = duration_of(policies)
         return {
             "pipeline": self.source.name,
             "key": key if key is None or isinstance(key, (str, int)) else repr(key),
@@ -95,6 +97,7 @@ class HealthTracker:
             "total_failures": known.get("failures"),
             "total_ignored": known.get("ignored"),
             "total_rejected": known.get("rejected"),
+            "failure_duration": None if duration is None else duration.value,
             "opened_at": _opened_at(known),
             "retry_after": known.get("retry_after"),
             "last_failure_at": None if last is None else last.at,
