@@ -59,8 +59,7 @@ class Call:
         permits: list[object],
         since: float,
         deadline: float,
-        *,
-        started: bool = True,
+        started: bool = True,  # by position: this is made at every failure
     ) -> None:
         self.plan = plan
         self.policies = policies
@@ -99,7 +98,9 @@ class Call:
         for policy in reversed(self.policies):
             if policy is above:
                 break
-            until = max(until, policy.shut_until(now))
+            shut_until = policy.shut_until(now)
+            if shut_until > until:  # noqa: PLR1730  # max() would be a call
+                until = shut_until
         plan = self.plan.below
         while plan is not None:
             until = max([until, *(policy.shut_until(now) for policy in plan.policies)])
@@ -233,10 +234,11 @@ def handed_over(
     """
     now = clock.now()
     known = deadline.current() if callers is None else callers
-    call = Call(plan, policies, permits, now if started is None else started, known, started=started is not None)
-    for index, permit in enumerate(permits):
-        if permit is RESUME:
-            permits[index] = policies[index].resume(call, call.since)
+    call = Call(plan, policies, permits, now if started is None else started, known, started is not None)
+    if callers is not None:
+        for index, permit in enumerate(permits):
+            if permit is RESUME:
+                permits[index] = policies[index].resume(call, call.since)
     call.target = target
     call.ran = True
     try:

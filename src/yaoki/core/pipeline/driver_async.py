@@ -135,12 +135,13 @@ async def _wait(call: Call, ticket: Ticket) -> object:
         ticket.wake_with(wake)
         while True:
             now = clock.now()
+            if call.deadline <= now:
+                # Also if its turn has come meanwhile: past its deadline no call starts.
+                ticket.abandon(now)
+                return DeadlineExceededError(call.timeout, call.deadline, "the call was not started, it waited in a queue")
             permit = ticket.resolve(now)
             if not isinstance(permit, float):
                 return permit
-            if call.deadline <= now:
-                ticket.abandon(now)
-                return DeadlineExceededError(call.timeout, call.deadline, "the call was not started, it waited in a queue")
             until = min(permit, call.deadline)
             timer = loop.call_later(until - now, look) if until < deadline.NEVER else None
             try:

@@ -119,12 +119,12 @@ class _Body:
         ]
 
     def _filled(self, kind: str) -> list[str]:
-        lines = []
-        for number, fragment in enumerate(self.fragments):
-            for line in getattr(fragment, kind):
-                text = line.replace("{p}", f"_y_p{number}").replace("{n}", str(number))
-                lines.append(text.replace("HANDOVER", self.handover))
-        return lines
+        return [line for number in range(len(self.fragments)) for line in self._lines_of(number, kind)]
+
+    def _lines_of(self, number: int, kind: str) -> list[str]:
+        lines = getattr(self.fragments[number], kind)
+        filled = (line.replace("{p}", f"_y_p{number}").replace("{n}", str(number)) for line in lines)
+        return [line.replace("HANDOVER", self.handover) for line in filled]
 
     def _any(self, what: str) -> bool:
         return any(getattr(fragment, what) for fragment in self.fragments)
@@ -138,15 +138,12 @@ class _Body:
             lines += ["_y_start_ns = _y_clock.now_ns()"]
         lines += self._deadline()
         lines += self._filled("take")
-        if self.tightest is not None:
-            lines += self._publish()
-        lines += ["try:", f"    _y_value = {self._call()}"]
+        lines += [*self._publish(), f"    _y_value = {self._call()}"]
         lines += [f"except {self._caught()} as _y_error:", f"    _y_call = {self._failed()}"]
         lines += ["    if _y_call is None: raise", "else:"]
         lines += ["    " + line for line in self._success()]
         lines += ["    return _y_value"]
-        if self.tightest is not None:
-            lines += ["finally:", "    _y_disarm(_y_alarm)" if self.is_async else "    _y_own.deadline = _y_outer"]
+        lines += self._withdraw()
         drive_it = "_y_drive_async" if self.is_async else "_y_drive"
         packed = f"{self.signature.as_tuple}, {self.signature.as_dict}"
         return [*lines, f"return {self.waits}{drive_it}(_y_call, {self.target}, {packed}, _y_call.step)"]
@@ -176,10 +173,20 @@ class _Body:
         ]
 
     def _publish(self) -> list[str]:
-        assert self.tightest is not None
+        if self.tightest is None:
+            return ["try:"]
         if not self.is_async:
-            return ["_y_own.deadline = _y_until"]
-        return [f"_y_alarm = _y_arm(_y_p{self.tightest[1]}, _y_until)"]
+            return ["_y_own.deadline = _y_until", "try:"]
+        arm = f"_y_alarm = _y_arm(_y_p{self.tightest[1]}, _y_until)"
+        # Arming fails where no loop runs: not before a place that was taken is sure to go back.
+        return ["_y_alarm = None", "try:", f"    {arm}"] if self._any("take") else [arm, "try:"]
+
+    def _withdraw(self) -> list[str]:
+        if self.tightest is None:
+            return []
+        if not self.is_async:
+            return ["finally:", "    _y_own.deadline = _y_outer"]
+        return ["finally:", f"    {'if _y_alarm is not None: ' if self._any('take') else ''}_y_disarm(_y_alarm)"]
 
     def _caught(self) -> str:
         # A place must go back and an alarm be told apart whatever ended the call; all else is neutral without doing anything.
@@ -206,13 +213,16 @@ class _Body:
         return f"_y_handed_over(_y_plan, {policies}, {self.target}, _y_error, [{permits}], {started}, {callers})"
 
     def _success(self) -> list[str]:
-        lines = []
+        # A place that was taken goes back before anything else, which an interrupt might keep from happening.
+        first = [number for number, fragment in enumerate(self.fragments) if fragment.take]
+        lines = [line for number in first for line in self._lines_of(number, "success")]
         if self._any("end") or self.counting:
             lines += ["_y_end = _y_clock.now()"]
         if self._any("nanoseconds"):
             lines += ["_y_end_ns = _y_clock.now_ns()"]
         lines += [f"if _y_end > _y_now + {seconds!r}: _y_p{index}.overdue += 1" for seconds, index in self.counting]
-        return lines + self._filled("success")
+        others = (number for number in range(len(self.fragments)) if number not in first)
+        return lines + [line for number in others for line in self._lines_of(number, "success")]
 
 
 # Compiling

@@ -8,8 +8,9 @@ into DeadlineExceededError, unless somebody else wants the task cancelled too.
 
 from __future__ import annotations
 
+import asyncio.tasks
+import sys
 from asyncio import CancelledError, get_running_loop
-from asyncio.tasks import current_task
 
 from yaoki.core.clock import clock
 from yaoki.core.deadline import context
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from yaoki.core.pipeline.call import Call
     from yaoki.core.pipeline.plan import Plan
     from yaoki.core.policies.policy import Policy
+
+# Before 3.12 the public function is a slow one written in Python around a dictionary's lookup.
+_lookup = getattr(asyncio.tasks, "_current_tasks", None) if sys.version_info < (3, 12) else None
+current_task: Callable[[AbstractEventLoop], Task[object] | None] = (
+    asyncio.tasks.current_task if _lookup is None else _lookup.get
+)
 
 __all__ = ["Alarm", "Queue", "arm", "arm_alone", "disarm", "handed_over_late"]
 
@@ -159,10 +166,10 @@ def handed_over_late(
     permits: list[object],
     started: float | None,
     callers: float,
-    alarm: Alarm,
+    alarm: Alarm | None,
 ) -> Call | None:
     """`handed_over` for a call under an alarm: its cancellation becomes DeadlineExceededError, which is judged, and raised."""
-    if not (alarm.take_back() and isinstance(error, CancelledError)):
+    if alarm is None or not (alarm.take_back() and isinstance(error, CancelledError)):
         return handed_over(plan, policies, target, error, permits, started, callers)
     late = DeadlineExceededError(_tightest(policies), alarm.until)
     try:

@@ -59,7 +59,8 @@ class Backoff:
 
     def delay(self, attempt: int, previous: float = 0.0) -> float:
         """Seconds to wait after the failed attempt number `attempt` (from 1 on); `previous` is the wait before it, or 0."""
-        return min(self._jittered(self, self._wait(attempt), previous, clock.random()), self.cap)
+        wait = self._wait(attempt)
+        return wait if self.jitter == "none" else min(self._jittered(self, wait, previous, clock.random()), self.cap)
 
     def longest(self, attempt: int) -> float:
         """The longest wait that can follow the failed attempt number `attempt`."""
