@@ -1,8 +1,8 @@
 """Keyed pipelines: one plan, a state for each key (SPEC B7).
 
 A key's state is made at its first use. It is dropped when it was not used for `idle_ttl` seconds, or to make room at
-`max_keys`; never while dropping it would forget something that still matters, such as an open circuit before its time. If
-nothing may be dropped, a new key is served without being kept.
+`max_keys`; never while dropping it would forget something that still matters, such as an open circuit before its time. If all
+are in use or may not be dropped, a new key is served without being kept.
 
 A use sets one flag, so it costs a healthy call a dictionary lookup. Keys are looked at in turn when one is added: a flag that
 is set is cleared and the key goes to the end of the queue; a key found unused is the one to drop. Marks in the queue tell
@@ -50,12 +50,11 @@ class KeyState:
     touched: bool
     """Whether the key was used since it was last looked at."""
     keyed: ClassVar[Keyed]
-    count: ClassVar[int]
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """The policies with this key's state, outermost first."""
-        return tuple(getattr(self, f"p{number}") for number in range(self.count))
+        return tuple([getattr(self, slot) for slot in self.__slots__])
 
     if TYPE_CHECKING:
 
@@ -111,7 +110,11 @@ class KeyState:
 
     def evictable(self, now: float) -> bool:
         """Whether dropping this key's state forgets nothing that still matters."""
-        return all(policy.evictable(now) for policy in self.policies)
+        for slot in self.__slots__:
+            policy: Policy = getattr(self, slot)
+            if not policy.evictable(now):
+                return False
+        return True
 
 
 _MARK = object()
@@ -148,34 +151,35 @@ class Keyed(_States):
         self._order: deque[Hashable] = deque()
         self._marks: deque[float] = deque()
         self._latest = float("-inf")
-        self._look_again = float("-inf")
+        self._look_again = float("-inf") if self.idle_ttl < float("inf") else float("inf")
         slots = tuple(f"p{number}" for number in range(len(pipeline.policies)))
-        body = {"__slots__": slots, "keyed": self, "count": len(slots), "call": _caller(self, is_async=False)}
+        body = {"__slots__": slots, "keyed": self, "call": _caller(self, is_async=False)}
         self._state_type: type[KeyState] = type("KeyState", (KeyState,), body)
 
     def __missing__(self, key: Hashable) -> KeyState:
         state = self._state_type()
         state.touched = False
-        for number, policy in enumerate(self.prototype.policies):
-            setattr(state, f"p{number}", policy.fresh(key))
+        for slot, policy in zip(state.__slots__, self.prototype.policies, strict=True):
+            setattr(state, slot, policy.fresh(key))
         now = clock.now()
         with lock_of(self):
             known = self.get(key)
             if known is not None:
                 return known
-            self._mark_locked(now)
+            if now >= self._look_again:
+                self._mark_locked(now)
             self._drop_idle_locked(now)
             if len(self) < self.max_keys or self._make_room_locked(now):
                 self[key] = state
                 self._line_up_locked(key, now)
-                self._compact_locked()
+                if len(self._order) > 2 * len(self) + len(self._marks) + 64:
+                    self._compact_locked()
         return state
 
     def _mark_locked(self, now: float) -> None:
-        if now >= self._look_again and self.idle_ttl < float("inf"):
-            self._look_again = now + self.idle_ttl / 8
-            self._order.append(_MARK)
-            self._marks.append(self._latest)
+        self._look_again = now + self.idle_ttl / 8
+        self._order.append(_MARK)
+        self._marks.append(self._latest)
 
     def _line_up_locked(self, key: Hashable, now: float) -> None:
         self._order.append(key)
@@ -189,7 +193,7 @@ class Keyed(_States):
             self._look_locked(now)
 
     def _make_room_locked(self, now: float) -> bool:
-        for _ in range(min(_LOOKS, 2 * len(self._order))):
+        for _ in range(min(_LOOKS, len(self._order))):
             self._look_locked(now)
             if len(self) < self.max_keys:
                 return True
@@ -213,8 +217,6 @@ class Keyed(_States):
 
     def _compact_locked(self) -> None:
         # Keys that were deleted by hand are still in line, and twice if they came again.
-        if len(self._order) <= 2 * len(self) + len(self._marks) + 64:
-            return
         order: deque[Hashable] = deque()
         seen: set[Hashable] = set()
         for key in reversed(self._order):
