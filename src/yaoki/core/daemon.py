@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
     from collections.abc import Awaitable, Callable
+    from typing import Any
 
 __all__ = ["DaemonRun"]
 
@@ -50,7 +51,7 @@ class DaemonRun:
 
     def _work(self) -> None:
         try:
-            value = self._function()
+            value: Any = self._function()
             if self._awaited and hasattr(value, "__await__"):
                 value = self._run(value)
             self.value = value

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future, Task
     from collections.abc import Callable
+    from typing import Any
 
     from yaoki.core.faults.record import Fault
     from yaoki.core.health.checks import HealthCheck
@@ -127,6 +128,7 @@ class _Call:
         from inspect import iscoroutinefunction
 
         check: Callable[[], object] = self.check.check
+        value: Any
         if iscoroutinefunction(check) or iscoroutinefunction(getattr(check, "__call__", None)):  # noqa: B004  # an object's method
             value = check()
         else:

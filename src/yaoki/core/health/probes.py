@@ -24,13 +24,16 @@ if TYPE_CHECKING:
         @property
         def requested(self) -> bool:
             """Whether the process is to end."""
+            raise NotImplementedError
 
         @property
         def reason(self) -> str | None:
             """Why."""
+            raise NotImplementedError
 
 
 __all__ = ["ProbeResult", "Probes"]
+
 
 class ProbeResult:
     """The answer of one probe. As a boolean, whether it is ok.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from yaoki.core.parking import Wakes
 
     # What comes next on the way: a wait until a moment, or a step with the moment at which it is left.
-    Leg: TypeAlias = "float | tuple[Step, Callable[[], float]]"
+    Leg: TypeAlias = float | tuple[Step, Callable[[], float]]
 
 __all__ = ["DRAINED", "FORCED", "Shutdown"]
 
@@ -202,10 +202,10 @@ class Shutdown:
                 if self._take_over():
                     try:
                         for leg in self._way_down():
-                            if isinstance(leg, float):
-                                await parking.park(leg)
-                            else:
+                            if isinstance(leg, tuple):
                                 await carry_out_async(*leg, parking)
+                            else:
+                                await parking.park(leg)
                     finally:
                         self._give_back()
                 else:
@@ -224,10 +224,10 @@ class Shutdown:
                 if self._take_over():
                     try:
                         for leg in self._way_down():
-                            if isinstance(leg, float):
-                                parking.park(leg)
-                            else:
+                            if isinstance(leg, tuple):
                                 carry_out(*leg, parking)
+                            else:
+                                parking.park(leg)
                     finally:
                         self._give_back()
                 else:

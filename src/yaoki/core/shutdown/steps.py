@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from yaoki.core.parking import OnLoop, OnThread
 
@@ -57,7 +58,7 @@ async def carry_out_async(step: Step, until: Callable[[], float], parking: OnLoo
     """The same on the event loop."""
     step.begun = True
     try:
-        value = step.action()
+        value: Any = step.action()
     except Exception as error:  # noqa: BLE001  # a step is the program's own code; its failure must not stop the others
         step.error, step.finished = error, True
         return
