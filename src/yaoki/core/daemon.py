@@ -25,6 +25,8 @@ class DaemonRun:
 
     __slots__ = ("_awaited", "_ended", "_function", "_loop", "_task", "done", "error", "value")
 
+    done: bool
+
     def __init__(self, function: Callable[[], object], ended: Callable[[], None], *, awaited: bool = True) -> None:
         self._function = function
         self._ended = ended

@@ -37,11 +37,11 @@ class Feature:
     __slots__ = ("name", "needs", "rank")
 
     def __init__(self, name: str, rank: Rank = Rank.CORE, needs: Collection[str] = ()) -> None:
-        self.name = _name("name", name)
+        self.name: str = _name("name", name)
         if not isinstance(rank, Rank):
             raise ConfigurationError(f"rank must be a Rank, not {rank!r}")
-        self.rank = rank
-        self.needs = _names("needs", needs)
+        self.rank: Rank = rank
+        self.needs: frozenset[str] = _names("needs", needs)
 
     @property
     def priority(self) -> Priority:
@@ -76,13 +76,13 @@ class Mode:
         maintenance: Mapping[str, str] | None = None,
         auxiliary: bool = False,
     ) -> None:
-        self.name = _name("name", name)
-        self.failed = _names("failed", failed)
-        self.any_of = _names("any_of", any_of)
-        self.notices = _texts("notices", notices)
-        self.apologies = _texts("apologies", apologies)
-        self.maintenance = _texts("maintenance", maintenance)
-        self.auxiliary = auxiliary
+        self.name: str = _name("name", name)
+        self.failed: frozenset[str] = _names("failed", failed)
+        self.any_of: frozenset[str] = _names("any_of", any_of)
+        self.notices: Mapping[str, str] = _texts("notices", notices)
+        self.apologies: Mapping[str, str] = _texts("apologies", apologies)
+        self.maintenance: Mapping[str, str] = _texts("maintenance", maintenance)
+        self.auxiliary: bool = auxiliary
 
     def holds(self, failed: Collection[str]) -> bool:
         """Whether the condition of this mode is met when these dependencies have failed."""
@@ -112,13 +112,13 @@ class Ladder:
     __slots__ = ("_by_name", "dependencies", "features", "modes")
 
     def __init__(self, *modes: Mode, features: Iterable[Feature] = ()) -> None:
-        self.modes = modes
-        self.features = tuple(features)
+        self.modes: tuple[Mode, ...] = modes
+        self.features: tuple[Feature, ...] = tuple(features)
         self._check_modes()
         self._by_name = {mode.name: mode for mode in modes}
         _refuse_twice("mode", [mode.name for mode in modes])
         _refuse_twice("feature", [feature.name for feature in self.features])
-        self.dependencies = frozenset[str]().union(
+        self.dependencies: frozenset[str] = frozenset[str]().union(
             *(mode.failed | mode.any_of for mode in modes), *(feature.needs for feature in self.features)
         )
 

@@ -48,10 +48,10 @@ class ReportedMode:
             raise ConfigurationError(f"ladder must be a Ladder, not {ladder!r}")
         if name is not None and not isinstance(name, str):
             raise ConfigurationError(f"name must be a text, not {name!r}")
-        self.ladder = ladder
-        self.worsen_after = duration("worsen_after", worsen_after, zero=True)
-        self.recover_after = duration("recover_after", recover_after, zero=True)
-        self.name = name
+        self.ladder: Ladder = ladder
+        self.worsen_after: float = duration("worsen_after", worsen_after, zero=True)
+        self.recover_after: float = duration("recover_after", recover_after, zero=True)
+        self.name: str | None = name
         # Guarded by lock_of(self).
         self._steps = [_Step() for _ in ladder.modes]
         self._level = 0

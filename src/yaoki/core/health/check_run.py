@@ -32,10 +32,10 @@ class Finding:
     __slots__ = ("detail", "fault", "ok", "took")
 
     def __init__(self, ok: bool, detail: str | None, fault: Fault | None, took: float) -> None:
-        self.ok = ok
-        self.detail = detail
-        self.fault = fault
-        self.took = took
+        self.ok: bool = ok
+        self.detail: str | None = detail
+        self.fault: Fault | None = fault
+        self.took: float = took
 
 
 class Runs:
@@ -44,7 +44,7 @@ class Runs:
     __slots__ = ("_behind", "check")
 
     def __init__(self, check: HealthCheck) -> None:
-        self.check = check
+        self.check: HealthCheck = check
         self._behind: Callable[[], bool] | None = None
         """Whether the run that was left behind is over."""
 

@@ -60,15 +60,15 @@ class CheckResult:
         passed: bool = False,
         fault: Fault | None = None,
     ) -> None:
-        self.name = name
-        self.ok = ok
-        self.detail = detail
-        self.at = at
-        self.took = took
-        self.groups = groups
-        self.critical = critical
-        self.passed = passed
-        self.fault = fault
+        self.name: str = name
+        self.ok: bool | None = ok
+        self.detail: str | None = detail
+        self.at: float | None = at
+        self.took: float | None = took
+        self.groups: tuple[str, ...] = groups
+        self.critical: bool = critical
+        self.passed: bool = passed
+        self.fault: Fault | None = fault
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready."""
@@ -119,13 +119,13 @@ class HealthCheck:
     ) -> None:
         if not callable(check):
             raise ConfigurationError(f"check must be callable without arguments, not {check!r}")
-        self.name = _name(name)
-        self.check = check
-        self.period = duration("period", period)
-        self.timeout = duration("timeout", timeout)
-        self.groups = _groups(groups)
-        self.critical = critical
-        self.jitter = share("jitter", jitter, zero=True)
+        self.name: str = _name(name)
+        self.check: Check = check
+        self.period: float = duration("period", period)
+        self.timeout: float = duration("timeout", timeout)
+        self.groups: tuple[str, ...] = _groups(groups)
+        self.critical: bool = critical
+        self.jitter: float = share("jitter", jitter, zero=True)
 
     def pause(self) -> float:
         """Seconds from the start of a run to the start of the next, with jitter."""
@@ -140,9 +140,11 @@ class Watched:
 
     __slots__ = ("_checks", "check", "result", "runs")
 
+    result: CheckResult
+
     def __init__(self, check: HealthCheck, checks: HealthChecks) -> None:
-        self.check = check
-        self.runs = Runs(check)
+        self.check: HealthCheck = check
+        self.runs: Runs = Runs(check)
         self._checks = checks
         self.renew()
 

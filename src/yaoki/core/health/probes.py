@@ -52,11 +52,11 @@ class ProbeResult:
         excluded: tuple[str, ...] = (),
         unknown: tuple[str, ...] = (),
     ) -> None:
-        self.probe = probe
-        self.ok = ok
-        self.checks = checks
-        self.excluded = excluded
-        self.unknown = unknown
+        self.probe: str = probe
+        self.ok: bool = ok
+        self.checks: tuple[CheckResult, ...] = checks
+        self.excluded: tuple[str, ...] = excluded
+        self.unknown: tuple[str, ...] = unknown
 
     def __bool__(self) -> bool:
         return self.ok
@@ -100,8 +100,8 @@ class Probes:
     __slots__ = ("checks", "shutdown")
 
     def __init__(self, checks: HealthChecks | None = None, shutdown: Stopping | None = None) -> None:
-        self.checks = checks if checks is not None else HealthChecks()
-        self.shutdown = shutdown
+        self.checks: HealthChecks = checks if checks is not None else HealthChecks()
+        self.shutdown: Stopping | None = shutdown
 
     def live(self, exclude: Collection[str] = ()) -> ProbeResult:
         """Whether the process lives. `exclude`: names of checks to leave out."""

@@ -42,7 +42,7 @@ class HealthTracker:
             raise ConfigurationError(f"source must be a Pipeline or a keyed pipeline, not {source!r}")
         if source.name is None:
             raise ConfigurationError("a HealthTracker needs a pipeline with a name: Pipeline(..., name='search')")
-        self.source = source
+        self.source: Pipeline | Keyed = source
         self._last: dict[Hashable, _LastFailure] = {}
         self._unsubscribe = _listen(self)
 

@@ -49,23 +49,34 @@ class Phases:
         "signals",
     )
 
+    closing: bool
+    drain_until: float
+    exit_code: int | None
+    forced_by: int | None
+    forced_why: str
+    in_flight: dict[Work, None]
+    late: bool
+    reason: str | None
+    refuse_at: float
+    signals: int
+
     def __init__(self, drain_timeout: float, balancer_wait: float) -> None:
-        self.drain_timeout = drain_timeout
-        self.balancer_wait = balancer_wait
+        self.drain_timeout: float = drain_timeout
+        self.balancer_wait: float = balancer_wait
         self.renew()
 
     def renew(self) -> None:
         """Serve, with nothing in flight."""
-        self.reason: str | None = None
+        self.reason = None
         self.refuse_at = _NEVER
         self.drain_until = _NEVER
         self.signals = 0
-        self.forced_by: int | None = None
+        self.forced_by = None
         self.forced_why = "the time is over"
         self.late = False
         self.closing = False
-        self.exit_code: int | None = None
-        self.in_flight: dict[Work, None] = {}
+        self.exit_code = None
+        self.in_flight = {}
 
     # --- what happens -------------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class Shutdown:
     __slots__ = ("__weakref__", "_driven", "_phases", "_steps", "_steps_after", "_waiting", "close_timeout")
 
     def __init__(self, *, drain_timeout: float = 30.0, balancer_wait: float = 0.0, close_timeout: float = 5.0) -> None:
-        self.close_timeout = duration("close_timeout", close_timeout, zero=True)
+        self.close_timeout: float = duration("close_timeout", close_timeout, zero=True)
         self._phases = Phases(
             duration("drain_timeout", drain_timeout, zero=True), duration("balancer_wait", balancer_wait, zero=True)
         )

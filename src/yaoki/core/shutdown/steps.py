@@ -25,16 +25,20 @@ class Step:
 
     __slots__ = ("action", "begun", "error", "finished", "name")
 
+    begun: bool
+    finished: bool
+    error: BaseException | None
+
     def __init__(self, name: str, action: Callable[[], object]) -> None:
-        self.name = name
-        self.action = action
+        self.name: str = name
+        self.action: Callable[[], object] = action
         self.renew()
 
     def renew(self) -> None:
         """It has not been done."""
         self.begun = False
         self.finished = False
-        self.error: BaseException | None = None
+        self.error = None
 
 
 def carry_out(step: Step, until: Callable[[], float], parking: OnThread) -> None:

@@ -30,11 +30,13 @@ class Work:
 
     __slots__ = ("_ended", "_phases", "_token", "name", "outer", "since", "task")
 
+    since: float
+
     def __init__(self, phases: Phases, name: str, ended: Callable[[], None]) -> None:
         self._phases = phases
         self._ended = ended
         self._token: Token[Work | None] | None = None
-        self.name = name
+        self.name: str = name
         self.outer: Work | None = None
         self.since = 0.0
         self.task: Task[object] | None = None
