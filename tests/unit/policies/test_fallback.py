@@ -350,7 +350,7 @@ def test_k1_what_cannot_be_called_is_refused(strategy: Any) -> None:
 @pytest.mark.parametrize("on", [5, int, ("x",)])
 def test_k1_a_senseless_on_is_refused(on: Any) -> None:
     """SPEC K1: the error names the parameter."""
-    with pytest.raises(ConfigurationError, match="^on must "):
+    with pytest.raises(ConfigurationError, match=r"^on must "):
         Fallback(value=0, on=on)
 
 

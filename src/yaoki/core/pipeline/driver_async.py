@@ -61,8 +61,9 @@ async def drive_async(
                 alarm = arm_alone(call.deadline) if timed else None
                 try:
                     value = target(*args, **kwargs)
-                    if hasattr(value, "__await__"):
-                        value = await value  # pyright: ignore[reportGeneralTypeIssues]  # just asked for
+                    # An answer may come from a plain function, the guarded function may not.
+                    if target is fn or hasattr(value, "__await__"):
+                        value = await value  # type: ignore[misc]  # if it is not awaitable, the error says so
                 except BaseException as error:
                     if alarm is not None and alarm.take_back() and isinstance(error, CancelledError):
                         refusal = DeadlineExceededError(call.timeout, alarm.until)
