@@ -1,0 +1,153 @@
+"""The data folder of a system, and the one running instance that may use it.
+
+`--data`, else `$STATE_DIRECTORY` (which systemd sets), else the platform's own place for user data. It is made if it is missing,
+for its owner alone, and written to once, so that a read-only place is told at the start and not in the middle of the work.
+
+An instance holds a lock on a file in the folder, which the operating system gives back however the process ends. The file says
+who holds it; nobody needs to delete it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+from yaoki.service.errors import CannotStartError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Instance", "data_directory"]
+
+LOCK_FILE = "instance.lock"
+
+
+def data_directory(
+    system: str, given: str | os.PathLike[str] | None = None, *, environ: Mapping[str, str] | None = None
+) -> Path:
+    """The folder for the data of `system`, made and writable.
+
+    `given`: what the user chose, or None. `environ`: the process's environment by default. Raises CannotStartError, with the
+    reason and a way out, if it cannot be made or written.
+    """
+    environ = os.environ if environ is None else environ
+    if given is not None:
+        place, chosen_by = Path(given).expanduser(), "--data"
+    elif environ.get("STATE_DIRECTORY"):
+        # With several, the first is the service's own.
+        place, chosen_by = Path(environ["STATE_DIRECTORY"].split(os.pathsep)[0]), "$STATE_DIRECTORY"
+    else:
+        from platformdirs import user_data_path
+
+        place, chosen_by = user_data_path("yaoki", appauthor=False) / system, "the usual place"
+    try:
+        place = place.absolute()
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = place / f".writable-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CannotStartError(
+            f"the data folder {place} ({chosen_by}) cannot be written: {why}",
+            "Choose another with --data FOLDER, or make this one writable.",
+        ) from error
+    return place
+
+
+class Instance:
+    """The one running instance of `system` on a data folder; a context manager.
+
+    `acquire` takes the lock or raises CannotStartError, which says who holds it. `address` may be set to where the service can
+    be reached, for whoever finds the lock taken.
+    """
+
+    def __init__(self, system: str, place: str | os.PathLike[str]) -> None:
+        self.system = system
+        self.file = Path(place) / LOCK_FILE
+        self._descriptor: int | None = None
+        self._facts: dict[str, object] = {}
+
+    def acquire(self) -> None:
+        """Take the lock. Raises CannotStartError if another process holds it, or if it cannot be taken."""
+        try:
+            import fcntl
+        except ImportError:
+            raise CannotStartError(
+                "this platform has no file locks, so two instances could use one data folder",
+                "Run the service on Linux or macOS.",
+            ) from None
+        descriptor = None
+        try:
+            # Not truncated: until the lock is ours, the content is the holder's.
+            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            assert descriptor is not None
+            holder = _read(descriptor)
+            os.close(descriptor)
+            raise self._taken(holder) from None
+        except OSError as error:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise CannotStartError(
+                f"the lock {self.file} cannot be taken: {error.strerror}",
+                "Choose a data folder on a local disk with --data FOLDER.",
+            ) from error
+        self._descriptor = descriptor
+        self._facts = {"system": self.system, "pid": os.getpid(), "since": clock.wall(), "address": None}
+        self._write()
+
+    def _taken(self, holder: Mapping[str, object]) -> CannotStartError:
+        pid, address = holder.get("pid"), holder.get("address")
+        where = f" at {address}" if isinstance(address, str) else ""
+        who = f"process {pid}{where}" if isinstance(pid, int) else "another process"
+        return CannotStartError(
+            f"{self.system} is running already: {who} uses the data folder {self.file.parent}",
+            f"Use that one, stop it{f' (kill {pid})' if isinstance(pid, int) else ''}, or choose another folder with --data FOLDER.",
+        )
+
+    @property
+    def address(self) -> str | None:
+        """Where the service can be reached, as the lock file tells."""
+        address = self._facts.get("address")
+        return address if isinstance(address, str) else None
+
+    @address.setter
+    def address(self, address: str) -> None:
+        self._facts["address"] = address
+        self._write()
+
+    def _write(self) -> None:
+        if self._descriptor is not None:
+            text = json.dumps(self._facts).encode()
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, text, 0)
+
+    def release(self) -> None:
+        """Give the lock back; harmless without it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            # The file stays: to delete it would let two processes lock two files of one name.
+            os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.release()
+
+
+def _read(descriptor: int) -> Mapping[str, object]:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
