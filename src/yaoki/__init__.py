@@ -156,13 +156,12 @@ if not TYPE_CHECKING:
     # Hidden from type checkers, which would take any name for granted.
 
     def __getattr__(name: str) -> object:
-        from importlib import import_module
-
         home = _HOMES.get(name)
         if home is not None:
-            value: object = getattr(import_module(home), name)
+            # Not `importlib.import_module`: importing importlib for it would cost a twentieth of the core's import.
+            value: object = getattr(__import__(home, fromlist=[name]), name)
         elif name in ("deadline", "events", "presets"):
-            value = import_module(f"yaoki.core.{name}")
+            value = __import__(f"yaoki.core.{name}", fromlist=[name])
         else:
             raise AttributeError(f"module 'yaoki' has no attribute {name!r}")
         globals()[name] = value

@@ -46,11 +46,10 @@ class Alarm:
     handle: TimerHandle | None = None
     token: Token[float]
 
-    def __init__(self, task: Task[object] | None, until: float) -> None:
-        self.task = task
-        self.until = until
-        # As it is now, not when the alarm fires: a cancellation by somebody else that comes before it must win.
-        self.cancelling = 0 if task is None else task.cancelling()
+    task: Task[object] | None = None
+    until: float
+    cancelling = 0
+    """How often others had asked for the task's cancellation when the call began, not when the alarm fires: they win."""
 
     def fire(self) -> None:
         """The time is over: cancel the task, also if somebody else has, whose cancellation may have been swallowed."""
@@ -110,8 +109,11 @@ def arm(timeout: Timeout, until: float) -> Alarm:
     """
     loop = get_running_loop()
     task = current_task(loop)
-    alarm = Alarm(task, until)
+    alarm = Alarm()
+    alarm.until = until
     if task is not None:
+        alarm.task = task
+        alarm.cancelling = task.cancelling()
         queue = timeout.timers.get(loop)
         if queue is None:
             queue = _new_queue(timeout, loop)
@@ -126,8 +128,12 @@ def arm(timeout: Timeout, until: float) -> Alarm:
 def arm_alone(until: float) -> Alarm:
     """The same with a timer of its own, for a deadline that no queue is in order for."""
     loop = get_running_loop()
-    alarm = Alarm(current_task(loop), until)
-    if alarm.task is not None:
+    task = current_task(loop)
+    alarm = Alarm()
+    alarm.until = until
+    if task is not None:
+        alarm.task = task
+        alarm.cancelling = task.cancelling()
         alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
     alarm.token = context.set(until)
     return alarm
