@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.systems.chat import store
-from yaoki.systems.chat.corpus.collect import collect, fingerprint
+from yaoki.systems.chat.corpus.collect import Sources
 from yaoki.systems.chat.errors import DataFolderError, EmptyCorpusError, IndexBusyError, IndexDamagedError
 from yaoki.systems.chat.hits import Hit
 from yaoki.systems.chat.lexical import LexicalIndex
@@ -60,19 +60,20 @@ class ChatIndex:
         self._numbers = {row[0]: number for number, row in enumerate(stored.rows)}
 
     @classmethod
-    def open_or_build(cls, data_dir: Path, *, progress: Listener | None = None) -> ChatIndex:
+    def open_or_build(cls, data_dir: Path, *, progress: Listener | None = None, sources: Sources | None = None) -> ChatIndex:
         """The index in this folder; built first where there is none, or where the one there is stale or damaged.
 
         Opening takes less than 0.1 s, building 5 to 15 s. It blocks: call it in a thread. `progress` is called in that thread; an
         exception that it raises ends the build. Nothing of an index is in place before it is whole, whatever kills the process.
         A damaged index is set aside (renamed, never deleted). While a stale one cannot be rebuilt, because the disk is full or
-        another process is at it, it is served with a notice.
+        another process is at it, it is served with a notice. `sources`: the documents; by default those of the running Python.
 
         Raises DataFolderError (folder cannot be used), IndexBusyError (another process builds the first index here),
         NewerIndexError (format of a newer Yaoki), EmptyCorpusError (nothing to index).
         """
         folder = _Folder(data_dir)
-        wanted = fingerprint()
+        sources = sources or Sources.running()
+        wanted = sources.fingerprint()
         present = folder.present()
         if present is not None and present.fingerprint == wanted:
             return cls(present, folder.notices())
@@ -82,7 +83,7 @@ class ChatIndex:
                 present = folder.present() or present
                 if present is not None and present.fingerprint == wanted:
                     return cls(present, folder.notices())
-                return cls(folder.build(wanted, progress or _silent), folder.notices(), built=True)
+                return cls(folder.build(sources, progress or _silent), folder.notices(), built=True)
         except (DataFolderError, IndexBusyError, EmptyCorpusError) as error:
             if present is None:
                 raise
@@ -134,19 +135,26 @@ class _Folder:
 
     def present(self) -> store.Stored | None:
         """The newest index that is whole, in whatever state its sources are."""
-        for _, file in self._generations():
+        while generations := self._generations():
+            file = generations[0][1]
             try:
                 if store.format_of(file) < store.FORMAT:
                     self._migrate(file)
                 return store.load(file)
             except IndexDamagedError as error:
                 self._set_aside(file, error.reason)
+            except DataFolderError:
+                # Another process may have put a newer one in its place since it was listed.
+                if file.exists():
+                    raise
         return None
 
-    def build(self, wanted: str, progress: Listener) -> store.Stored:
+    def build(self, sources: Sources, progress: Listener) -> store.Stored:
         """Build an index and put it in place. The caller holds the lock."""
+        # Taken first: what changes while it is read makes the index stale at the next start.
+        wanted = sources.fingerprint()
         _remove(file for file in self._listed() if file.name.startswith(_BUILDING))
-        corpus = collect(progress)
+        corpus = sources.collect(progress)
         if not corpus.passages:
             raise EmptyCorpusError(corpus.notices)
         lexical = LexicalIndex.build(

@@ -16,9 +16,11 @@ _LAST_WORD = re.compile(r"""["'“‘(\[]*([\w.]+?)\.+["'”’)\]*`]*\s*$""")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 
 _ABBREVIATIONS = frozenset(
-    """al approx art cf ch chap co corp dept dr e.g ed eds eg eq esp etc ex fig figs gen i.e ie inc incl jr ltd max min mr mrs
-    ms nb no nos p pp prof rev resp sec sect sr st vol vs viz""".split()
+    """al approx cf ch chap co corp dept dr e.g ed eds eg eq esp etc ex fig figs i.e ie inc incl jr ltd mr mrs ms nb p pp prof rev
+    resp sect sr st vol vs viz""".split()
 )
+# Words of their own, and abbreviations where a number follows: "no. 5".
+_BEFORE_NUMBERS = frozenset({"art", "max", "min", "no", "nos", "sec"})
 # These often end a sentence as well; what follows decides.
 _MAY_END = frozenset({"etc", "al", "co", "corp", "inc", "ltd", "jr", "sr"})
 _PRONOUNS = frozenset({"I", "A"})
@@ -52,6 +54,8 @@ def _ends(text: str, start: int, end: re.Match[str]) -> bool:
     word = last.group(1)
     if word.lower() in _ABBREVIATIONS:
         return word.lower() in _MAY_END and starts
+    if word.lower() in _BEFORE_NUMBERS:
+        return not text[end.end()].isdigit()
     if word.isdigit():
         # "1. The first item" counts; "since Python 3. The" does not.
         return end.start() - len(word) > start

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yaoki.systems.chat.corpus.passage import Passage
     from yaoki.systems.chat.progress import Listener
 
-__all__ = ["EXTRACTOR", "Corpus", "collect", "fingerprint"]
+__all__ = ["EXTRACTOR", "Corpus", "Sources"]
 
 # To be raised whenever the same sources give other passages: indexes built before are stale then.
 EXTRACTOR = 1
@@ -34,36 +34,46 @@ class Corpus:
     notices: tuple[str, ...]
 
 
-def fingerprint(root: Path | None = None) -> str:
-    """Changes when the sources or their extraction do: what makes an index stale. Opens no source file; about 20 ms."""
-    return f"{yaoki.__version__}-{EXTRACTOR}-{library.state(root or library.standard_library())}"
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the documents come from. `library`: the directory of a standard library. `modules`: modules written in C."""
 
+    library: Path
+    modules: tuple[str, ...] = c_modules.MODULES
 
-def collect(progress: Listener, root: Path | None = None, c_names: tuple[str, ...] = c_modules.MODULES) -> Corpus:
-    """Read every source. `root`: the directory of the standard library, when it is not the running Python's."""
-    root = root or library.standard_library()
-    notices = []
-    files = library.source_files(root)
-    facts = docstrings.read_all(files, root, lambda share: progress(Progress("Reading docstrings", _READ * share)))
-    progress(Progress("Reading the modules written in C", _READ))
-    c_docs = c_modules.read(c_names)
-    progress(Progress("Naming what was found", _IMPORTED))
-    found = docstrings.passages(facts, c_docs.entries)
-    reference = topics.passages(topics.read(library.topics_file(root)))
-    if not any(module.definitions for module in facts):
-        notices.append(
-            "The sources of Python's standard library cannot be read here, so Yaoki's own documentation is indexed instead."
-        )
-        found.extend(_own_documentation())
-    elif len(facts) < len(files):
-        notices.append(f"{len(files) - len(facts)} of {len(files)} source files could not be read.")
-    if c_docs.notice:
-        notices.append(c_docs.notice)
-    if not reference:
-        notices.append("The language reference (pydoc_data) is missing here and is not indexed.")
-    progress(Progress("Naming what was found", _NAMED))
-    unique = {passage.id: passage for passage in (*found, *reference)}
-    return Corpus(tuple(unique.values()), tuple(notices))
+    @classmethod
+    def running(cls) -> Sources:
+        """The Python that runs."""
+        return cls(library.standard_library())
+
+    def fingerprint(self) -> str:
+        """Changes when the sources or their extraction do: what makes an index stale. Opens no source file; about 20 ms."""
+        return f"{yaoki.__version__}-{EXTRACTOR}-{library.state(self.library)}"
+
+    def collect(self, progress: Listener) -> Corpus:
+        """Read every source. 4 to 10 s for a whole standard library."""
+        notices = []
+        files = library.source_files(self.library)
+        facts = docstrings.read_all(files, self.library, lambda share: progress(Progress("Reading docstrings", _READ * share)))
+        progress(Progress("Reading the modules written in C", _READ))
+        c_docs = c_modules.read(self.modules)
+        progress(Progress("Naming what was found", _IMPORTED))
+        found = docstrings.passages(facts, c_docs.entries)
+        reference = topics.passages(topics.read(library.topics_file(self.library)))
+        if not any(module.definitions for module in facts):
+            notices.append(
+                "The sources of Python's standard library cannot be read here, so Yaoki's own documentation is indexed instead."
+            )
+            found.extend(_own_documentation())
+        elif len(facts) < len(files):
+            notices.append(f"{len(files) - len(facts)} of {len(files)} source files could not be read.")
+        if c_docs.notice:
+            notices.append(c_docs.notice)
+        if not reference:
+            notices.append("The language reference (pydoc_data) is missing here and is not indexed.")
+        progress(Progress("Naming what was found", _NAMED))
+        unique = {passage.id: passage for passage in (*reference, *found)}
+        return Corpus(tuple(unique.values()), tuple(notices))
 
 
 def _own_documentation() -> list[Passage]:
