@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from yaoki.core.policies.fallback import Fallback
     from yaoki.core.policies.hedge import Hedge
     from yaoki.core.policies.latency import LatencyHistogram
+    from yaoki.core.policies.priority import Priority, priority
     from yaoki.core.policies.rate_limit import RateLimiter
     from yaoki.core.policies.retry import UNLIMITED, Retry
     from yaoki.core.policies.shed import LoadShedder
@@ -88,6 +89,7 @@ __all__ = [
     "OverloadedError",
     "Pipeline",
     "PolicyOrderWarning",
+    "Priority",
     "ProbeResult",
     "Probes",
     "Rank",
@@ -113,6 +115,7 @@ __all__ = [
     "linear",
     "pipelines",
     "presets",
+    "priority",
     "seconds",
 ]
 
@@ -141,6 +144,7 @@ _ROOMS = {
     "policies.fallback": "Fallback",
     "policies.hedge": "Hedge",
     "policies.latency": "LatencyHistogram",
+    "policies.priority": "Priority priority",
     "policies.rate_limit": "RateLimiter",
     "policies.retry": "UNLIMITED Retry",
     "policies.shed": "LoadShedder",

@@ -28,7 +28,6 @@ from yaoki.core.pipeline.pipeline import Pipeline
 from yaoki.core.policies.backoff import constant, exponential
 from yaoki.core.policies.breaker import CircuitBreaker
 from yaoki.core.policies.breaker_config import seconds
-from yaoki.core.policies.fallback import Fallback
 from yaoki.core.policies.retry import Retry
 from yaoki.core.policies.timeout import Timeout
 
@@ -36,6 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from yaoki.core.policies.fallback import Fallback
     from yaoki.core.policies.policy import Policy
 
 __all__ = [
@@ -135,9 +135,7 @@ def mesh_breaker(**parameters: Any) -> CircuitBreaker:
     return CircuitBreaker(**{**figures, **parameters})
 
 
-def standard_pipeline(
-    name: str, *, total: float = 30.0, attempt: float = 10.0, fallback: Fallback | None = None
-) -> Pipeline:
+def standard_pipeline(name: str, *, total: float = 30.0, attempt: float = 10.0, fallback: Fallback | None = None) -> Pipeline:
     """The order that fits most dependencies: fallback, total timeout, retry, circuit breaker, timeout of one attempt.
 
     `total` and `attempt` are seconds. 3 attempts from 100 ms on; opens when half of at least 10 of the last 100 calls failed.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from yaoki.testing.recording import Recorded
     from yaoki.testing.virtual_clock import VirtualClock
 
+__all__ = ["virtual_clock", "yaoki_events"]
+
 _MARKER = "virtual_time"
 _FIXTURE = "virtual_clock"
 
