@@ -114,29 +114,33 @@ class Held(Window):
 class Consecutive(Window):
     """Failures since the last success."""
 
-    __slots__ = ("_ok_at_failure", "_streak")
+    __slots__ = ("_run",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._ok_at_failure = 0
-        self._streak = 0
+        # How many successes there were at the latest failure, and the length of the run that it ended; in one slot, since a
+        # window that has seen no failure shall be small.
+        self._run = _NO_RUN
 
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
         """Count a failure; True at `failure_threshold` in a row."""
         self.failed += 1
-        ok = self.ok
-        self._streak = self._streak + 1 if ok == self._ok_at_failure else 1
-        self._ok_at_failure = ok
-        return limits.failure_threshold is not None and self._streak >= limits.failure_threshold
+        ok, length = self._run
+        run = self._run = (self.ok, length + 1 if self.ok == ok else 1)
+        return limits.failure_threshold is not None and run[1] >= limits.failure_threshold
 
     def streaks(self) -> tuple[int, int]:
         """Consecutive failures and consecutive successes up to now."""
-        since = self.ok - self._ok_at_failure
-        return (0, since) if since else (self._streak, 0)
+        ok, length = self._run
+        since = self.ok - ok
+        return (0, since) if since else (length, 0)
 
     def rates(self, limits: Thresholds, now: float) -> tuple[int, int, int]:
         """All calls of this era."""
         return self.ok + self.failed, self.failed, 0
+
+
+_NO_RUN = (0, 0)
 
 
 class Burst(Consecutive):
@@ -156,7 +160,7 @@ class Burst(Consecutive):
             return False
         if self._times is None:
             self._times = deque(maxlen=threshold)
-        if self._streak == 1:
+        if self._run[1] == 1:
             self._times.clear()
         self._times.append(now)
         return len(self._times) == threshold and now - self._times[0] < length
