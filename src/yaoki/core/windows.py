@@ -260,11 +260,10 @@ _NOT_BEGUN = float("-inf")
 
 
 class Seconds(Consecutive):
-    """The calls of the last s seconds, in ten buckets.
+    """The calls of the last s seconds, in buckets of a tenth of that; each begins with its first call.
 
     Nothing older than s seconds is ever counted, and everything younger than nine tenths of s is. A good call reads the clock once
-    and compares it with `edge`, the end of the current bucket; only a call past the edge turns the buckets. The first call
-    opens the first bucket.
+    and compares it with `edge`, the end of the current bucket; only a call past the edge turns the buckets.
     """
 
     __slots__ = ("_closed", "_failed_before", "_ok_before", "_slow", "_start", "edge")
@@ -290,8 +289,8 @@ class Seconds(Consecutive):
         self._ok_before += ok
         self._failed_before += failed
         self._slow = 0
-        self._start = edge if now - edge < length / _BUCKETS else now
-        self.edge = self._start + length / _BUCKETS
+        self._start = now
+        self.edge = now + length / _BUCKETS
         if edge != _NOT_BEGUN:
             self._closed.append((start, ok, failed, slow))
         oldest = now - length

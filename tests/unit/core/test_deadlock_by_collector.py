@@ -253,6 +253,20 @@ def test_b3_whoever_is_admitted_is_admitted_by_the_present_era(virtual_clock: Vi
     assert disturbed_under_lock > 50
 
 
+def test_h1_the_first_thing_to_tell_is_told_once() -> None:
+    """SPEC H1: a circuit that has no history yet makes one, and a destructor that comes in between does not lose what it counts."""
+    for at in count(1):
+        breaker = CircuitBreaker()
+
+        def ignored(breaker: CircuitBreaker = breaker) -> None:
+            permit = breaker.enter(a_call(breaker), 0.0)
+            breaker.leave(a_call(breaker), permit, ValueError(), 0.0)
+
+        if not disturbed(ignored, ignored, at):
+            break
+        assert breaker.snapshot()["ignored"] == 2
+
+
 def test_r4_a_disturbance_at_any_step_leaves_the_budget_whole() -> None:
     """SPEC R4: tokens taken by a destructor are not put back by the call that it came in."""
     operations: list[Callable[[Budget], object]] = [

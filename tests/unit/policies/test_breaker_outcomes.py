@@ -13,6 +13,7 @@ from yaoki import (
     BulkheadFullError,
     Category,
     CircuitBreaker,
+    CircuitOpenError,
     DeadlineExceededError,
     Fault,
     Pipeline,
@@ -153,13 +154,16 @@ def test_b4_a_predicate_that_raises_judges_nothing(virtual_clock: VirtualClock, 
     predicates: dict[str, Callable[[BaseException], bool]] = {"failure_on": lambda error: True, parameter: broken}
     circuit = Circuit(failure_threshold=1, open_timeout=30.0, **predicates)
 
-    for state in ("closed", "half_open"):
+    def judged() -> tuple[object, ...]:
         with pytest.raises(ZeroDivisionError) as raised:
             circuit.pipeline.call(Script(TimeoutError))
         assert isinstance(raised.value.__cause__, TimeoutError)
-        assert (circuit.state, circuit["failures"], circuit["ignored"]) == (state, 0, 0)
-        circuit.breaker.isolate()
-        circuit.breaker.shut.until = 0.0  # type: ignore[union-attr]  # isolated until now
+        return circuit.state, circuit["failures"], circuit["ignored"]
+
+    assert judged() == ("closed", 0, 0)
+    circuit.breaker.isolate()
+    circuit.breaker.shut.until = 0.0  # type: ignore[union-attr]  # isolated until now
+    assert judged() == ("half_open", 0, 0)
     circuit.succeed()
 
     assert circuit.state == "closed"
@@ -213,9 +217,10 @@ def test_b4_the_pipelines_own_timeout_is_a_failure(outside: bool) -> None:
     assert breaker.state == "open"
 
 
-def test_b4_the_deadline_that_the_caller_brought_along_is_neutral() -> None:
-    """SPEC B4: an impatient caller does not open the circuit for everybody."""
-    breaker = CircuitBreaker(failure_threshold=1)
+@pytest.mark.parametrize("failure_on", [None, TimeoutError])
+def test_b4_the_deadline_that_the_caller_brought_along_is_neutral(failure_on: type[Exception] | None) -> None:
+    """SPEC B4: an impatient caller does not open the circuit for everybody, whatever the breaker was told to count."""
+    breaker = CircuitBreaker(failure_threshold=1, failure_on=failure_on)
     pipeline = Pipeline(breaker, Timeout(10.0))
 
     async def main() -> None:
@@ -241,6 +246,33 @@ def test_b4_a_deadline_that_has_passed_is_neutral(virtual_clock: VirtualClock) -
                 pipeline.call(dependency)
 
     assert (breaker.state, dependency.count) == ("closed", 0)
+
+
+def test_b4_a_call_that_waited_in_our_queue_until_its_timeout_is_neutral() -> None:
+    """SPEC B4: it was not started, so its timeout says nothing about the dependency."""
+    breaker, bulkhead = CircuitBreaker(failure_threshold=1), Bulkhead(1, max_queue=1)
+    pipeline = Pipeline(Timeout(1.0), breaker, bulkhead)
+    dependency = Script()
+
+    def inside() -> None:
+        with pytest.raises(DeadlineExceededError):
+            pipeline.call(dependency)
+
+    Pipeline(bulkhead).call(inside)
+
+    assert (breaker.state, breaker.snapshot()["ignored"], dependency.count) == ("closed", 1, 0)
+
+
+@pytest.mark.parametrize("failure_on", [None, Exception])
+def test_b4_a_refusal_that_the_function_meets_is_neutral(failure_on: type[Exception] | None) -> None:
+    """SPEC B4: the function calls something that is guarded in its turn, and refused: nobody was asked, so nobody failed."""
+    inner, outer = Circuit(), Circuit(failure_threshold=1, failure_on=failure_on)
+    inner.breaker.isolate()
+
+    with pytest.raises(CircuitOpenError):
+        outer.pipeline.call(inner.pipeline.call, Script())
+
+    assert (outer.state, outer["failures"], outer["ignored"]) == ("closed", 0, 1)
 
 
 def test_b4_a_refusal_further_in_is_neutral() -> None:
