@@ -65,6 +65,6 @@ _LONGEST_WAIT = 3600.0 * 24 * 7
 TICK: float = time.get_clock_info("monotonic").resolution
 """Seconds between two values of the monotonic clock. An event loop may wake up that much too early."""
 
-clock = Clock()
+clock: Clock = Clock()
 
 after_fork(clock.reseed)

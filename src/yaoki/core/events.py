@@ -66,10 +66,10 @@ class CallFailed(Event):
     __slots__ = ("attempt", "fault", "key", "pipeline")
 
     def __init__(self, *, pipeline: str | None, key: Hashable, attempt: int, fault: Fault) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.attempt = attempt
-        self.fault = fault
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.attempt: int = attempt
+        self.fault: Fault = fault
 
 
 class CallRefused(Event):
@@ -81,11 +81,11 @@ class CallRefused(Event):
     __slots__ = ("key", "pipeline", "policy", "reason", "retry_after")
 
     def __init__(self, *, pipeline: str | None, key: Hashable, policy: str, reason: str, retry_after: float | None) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.policy = policy
-        self.reason = reason
-        self.retry_after = retry_after
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.policy: str = policy
+        self.reason: str = reason
+        self.retry_after: float | None = retry_after
 
 
 class CallRaised(Event):
@@ -97,11 +97,11 @@ class CallRaised(Event):
     __slots__ = ("attempts", "fault", "key", "pipeline", "refused")
 
     def __init__(self, *, pipeline: str | None, key: Hashable, attempts: int, fault: Fault, refused: bool) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.attempts = attempts
-        self.fault = fault
-        self.refused = refused
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.attempts: int = attempts
+        self.fault: Fault = fault
+        self.refused: bool = refused
 
 
 class RetryScheduled(Event):
@@ -119,12 +119,12 @@ class RetryScheduled(Event):
         delay: float,
         fault: Fault | None,
     ) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.attempt = attempt
-        self.max_attempts = max_attempts
-        self.delay = delay
-        self.fault = fault
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.attempt: int = attempt
+        self.max_attempts: float = max_attempts
+        self.delay: float = delay
+        self.fault: Fault | None = fault
 
 
 class RetryGivenUp(Event):
@@ -142,12 +142,12 @@ class RetryGivenUp(Event):
         reason: str,
         fault: Fault | None,
     ) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.attempts = attempts
-        self.elapsed = elapsed
-        self.reason = reason
-        self.fault = fault
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.attempts: int = attempts
+        self.elapsed: float = elapsed
+        self.reason: str = reason
+        self.fault: Fault | None = fault
 
 
 class CircuitChanged(Event):
@@ -169,13 +169,13 @@ class CircuitChanged(Event):
         retry_after: float | None,
         failures: int = 0,
     ) -> None:
-        self.breaker = breaker
-        self.key = key
-        self.previous = previous
-        self.state = state
-        self.opened_in_a_row = opened_in_a_row
-        self.retry_after = retry_after
-        self.failures = failures
+        self.breaker: str | None = breaker
+        self.key: Hashable = key
+        self.previous: str = previous
+        self.state: str = state
+        self.opened_in_a_row: int = opened_in_a_row
+        self.retry_after: float | None = retry_after
+        self.failures: int = failures
 
 
 class AnswerReplaced(Event):
@@ -184,10 +184,10 @@ class AnswerReplaced(Event):
     __slots__ = ("fault", "key", "pipeline", "strategy")
 
     def __init__(self, *, pipeline: str | None, key: Hashable, strategy: str, fault: Fault) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.strategy = strategy
-        self.fault = fault
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.strategy: str = strategy
+        self.fault: Fault = fault
 
 
 class HedgeStarted(Event):
@@ -196,10 +196,10 @@ class HedgeStarted(Event):
     __slots__ = ("delay", "key", "number", "pipeline")
 
     def __init__(self, *, pipeline: str | None, key: Hashable, number: int, delay: float) -> None:
-        self.pipeline = pipeline
-        self.key = key
-        self.number = number
-        self.delay = delay
+        self.pipeline: str | None = pipeline
+        self.key: Hashable = key
+        self.number: int = number
+        self.delay: float = delay
 
 
 class CheckChanged(Event):
@@ -208,11 +208,11 @@ class CheckChanged(Event):
     __slots__ = ("check", "detail", "fault", "ok", "previous")
 
     def __init__(self, *, check: str, previous: bool | None, ok: bool, detail: str | None, fault: Fault | None) -> None:
-        self.check = check
-        self.previous = previous
-        self.ok = ok
-        self.detail = detail
-        self.fault = fault
+        self.check: str = check
+        self.previous: bool | None = previous
+        self.ok: bool = ok
+        self.detail: str | None = detail
+        self.fault: Fault | None = fault
 
 
 class ModeChanged(Event):
@@ -221,10 +221,10 @@ class ModeChanged(Event):
     __slots__ = ("after", "mode", "previous", "service")
 
     def __init__(self, *, service: str | None, previous: str, mode: str, after: float) -> None:
-        self.service = service
-        self.previous = previous
-        self.mode = mode
-        self.after = after
+        self.service: str | None = service
+        self.previous: str = previous
+        self.mode: str = mode
+        self.after: float = after
 
 
 listeners: tuple[Listener, ...] = ()

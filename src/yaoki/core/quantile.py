@@ -32,8 +32,8 @@ class MovingQuantile:
         self._up = RATE / (1.0 - quantile)
         self._mean = 0.0
         self._variance = 0.0
-        self.count = 0
-        self.value = 0.0
+        self.count: int = 0
+        self.value: float = 0.0
 
     def add(self, sample: float) -> None:
         """Take one more sample into account."""

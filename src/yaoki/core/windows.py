@@ -42,7 +42,7 @@ class CallsWindow:
     __slots__ = ("count",)
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count: int = count
 
     def __repr__(self) -> str:
         return f"calls({self.count})"
@@ -54,7 +54,7 @@ class SecondsWindow:
     __slots__ = ("length",)
 
     def __init__(self, length: float) -> None:
-        self.length = length
+        self.length: float = length
 
     def __repr__(self) -> str:
         return f"seconds({self.length:g})"
@@ -69,8 +69,8 @@ class Window:
     __slots__ = ("failed", "ok")
 
     def __init__(self) -> None:
-        self.ok = 0
-        self.failed = 0
+        self.ok: int = 0
+        self.failed: int = 0
 
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
         """Count a failure; True: open."""
@@ -94,7 +94,7 @@ class Held(Window):
 
     __slots__ = ()
 
-    edge = float("inf")
+    edge: float = float("inf")
     """Read by the healthy path of a breaker with a time window: here there is never a bucket to turn."""
 
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
@@ -270,7 +270,7 @@ class Seconds(Consecutive):
 
     def __init__(self) -> None:
         super().__init__()
-        self.edge = _NOT_BEGUN
+        self.edge: float = _NOT_BEGUN
         self._start = 0.0
         self._ok_before = 0
         self._failed_before = 0

@@ -39,9 +39,10 @@ def setup_logs(json: bool | None = None, *, level: str = "info", stream: TextIO 
         raise ConfigurationError(f"level must be one of {', '.join(_LEVELS)}, not {level!r}")
     from yaoki.observe.log_format import HumanFormatter, JsonFormatter, request_filter
 
-    stream = sys.stderr if stream is None else stream
-    terminal = stream.isatty()
-    handler = logging.StreamHandler(stream)
+    # A process without a terminal of its own, such as one started by a desktop, may have no standard error.
+    target = sys.stderr if stream is None else stream
+    terminal = target is not None and target.isatty()
+    handler = logging.StreamHandler(target)
     handler.addFilter(request_filter)
     as_json = not terminal if json is None else json
     colours = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -333,5 +333,5 @@ _mro_of = vars(type)["__mro__"].__get__
 _name_of = vars(type)["__name__"].__get__
 _traceback = vars(BaseException)["__traceback__"]
 
-classify = Classifier()
+classify: Classifier = Classifier()
 """The classifier that pipelines ask. `classify(error)` returns a `Fault`; `classify.register(...)` adds to it."""

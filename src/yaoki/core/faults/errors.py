@@ -187,7 +187,7 @@ class RetryExhaustedError(YaokiError):
 
     def __init__(self, message: str, attempts: Sequence[Exception]) -> None:
         super().__init__(message, tuple(attempts))
-        self.attempts = tuple(attempts)
+        self.attempts: tuple[Exception, ...] = tuple(attempts)
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -40,11 +40,11 @@ class Rule:
         *,
         complete: bool = False,
     ) -> None:
-        self.target = target
-        self.answer = answer
+        self.target: type[Exception] | str | None = target
+        self.answer: Answer | None = answer
         self.axes: dict[str, object] = axes or {}
-        self.complete = complete
-        self.failed = False
+        self.complete: bool = complete
+        self.failed: bool = False
 
     def matches(self, cls: type) -> bool:
         """Whether the rule was registered for exactly this class, no base of it; a name may be that of a re-export, too."""

@@ -242,7 +242,7 @@ class _Loop:
     __slots__ = ("__weakref__", "attempt")
 
     def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
+        self.attempt: Attempt = attempt
 
     def __iter__(self) -> _Loop:
         return self
@@ -269,7 +269,7 @@ class _AsyncLoop:
     __slots__ = ("__weakref__", "attempt")
 
     def __init__(self, attempt: Attempt) -> None:
-        self.attempt = attempt
+        self.attempt: Attempt = attempt
 
     def __aiter__(self) -> _AsyncLoop:
         return self

@@ -36,11 +36,11 @@ class Call:
     """
 
     attempt = 1
-    ran = False
-    told = False
-    answering = False
+    ran: bool = False
+    told: bool = False
+    answering: bool = False
     committed = False
-    last_delay = 0.0
+    last_delay: float = 0.0
     last_cost = 0
     value: object = None
     timeout: Policy | None = None
@@ -65,7 +65,8 @@ class Call:
         self.policies = policies
         self.permits = permits
         self.since = since
-        self.callers_deadline = self.deadline = deadline
+        self.callers_deadline: float = deadline
+        self.deadline: float = deadline
         self.started = started
 
     @property

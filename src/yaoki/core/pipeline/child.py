@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from yaoki.core.policies.policy import Step, Ticket
+    from yaoki.core.faults.record import Fault
+    from yaoki.core.policies.policy import Policy, Step, Ticket
 
 __all__ = ["Child", "ThreadChild"]
 
@@ -29,10 +30,10 @@ class Child(Call):
         super().__init__(plan, plan.policies, [], clock.now(), above.deadline)
         self.above = above
         self._attempt = above.attempt
-        self.callers_deadline = above.callers_deadline
-        self.timeout = above.timeout
-        self.delays = None if above.delays is None else []
-        self.degraded_by = None if above.degraded_by is None else []
+        self.callers_deadline: float = above.callers_deadline
+        self.timeout: Policy | None = above.timeout
+        self.delays: list[float] | None = None if above.delays is None else []
+        self.degraded_by: list[tuple[str, Fault]] | None = None if above.degraded_by is None else []
 
     @property
     def key(self) -> Hashable:
@@ -71,7 +72,7 @@ class ThreadChild(Child):
     """
 
     ended_by: BaseException | None = None
-    lost = False
+    lost: bool = False
 
     def __init__(self, above: Call) -> None:
         super().__init__(above)
@@ -81,7 +82,7 @@ class ThreadChild(Child):
 
     def end(self, error: Exception, now: float) -> None:
         """Settle every permit as failed with `error`, at once; a retry or a fallback no longer acts."""
-        self.committed = True
+        self.committed: bool = True
         self.ended_by = error
         if self._take_turn():
             self._settle(now)

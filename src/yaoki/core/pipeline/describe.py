@@ -17,7 +17,7 @@ class Description:
     __slots__ = ("layers", "name")
 
     def __init__(self, name: str | None, policies: Sequence[Policy]) -> None:
-        self.name = name
+        self.name: str | None = name
         self.layers: tuple[dict[str, object], ...] = tuple(
             {"kind": policy.kind, "name": getattr(policy, "name", None), **_plain(policy.configuration())}
             for policy in policies

@@ -144,10 +144,10 @@ class Keyed(_States):
 
     def __init__(self, pipeline: Pipeline, *, max_keys: int, idle_ttl: float) -> None:
         super().__init__()
-        self.prototype = pipeline
-        self.name = pipeline.name
-        self.max_keys = whole("max_keys", max_keys)
-        self.idle_ttl = duration("idle_ttl", idle_ttl, infinite=True)
+        self.prototype: Pipeline = pipeline
+        self.name: str | None = pipeline.name
+        self.max_keys: int = whole("max_keys", max_keys)
+        self.idle_ttl: float = duration("idle_ttl", idle_ttl, infinite=True)
         self._order: deque[Hashable] = deque()
         self._marks: deque[float] = deque()
         self._latest = float("-inf")

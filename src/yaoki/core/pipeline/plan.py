@@ -31,11 +31,11 @@ class Plan:
         has_timeout: bool = False,
         identity: object = None,
     ) -> None:
-        self.name = name
-        self.policies = policies
-        self.identity = identity
+        self.name: str | None = name
+        self.policies: tuple[Policy, ...] = policies
+        self.identity: object = identity
         self.below: Plan | None = None
-        self.has_timeout = has_timeout
+        self.has_timeout: bool = has_timeout
         for index, policy in enumerate(policies):
             self.has_timeout |= policy.kind == "timeout"
             if policy.is_async_boundary if is_async else policy.is_boundary:

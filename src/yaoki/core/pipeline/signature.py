@@ -27,10 +27,10 @@ class Signature:
     __slots__ = ("as_dict", "as_tuple", "call", "parameters")
 
     def __init__(self, parameters: str, call: str, as_tuple: str, as_dict: str) -> None:
-        self.parameters = parameters
-        self.call = call
-        self.as_tuple = as_tuple
-        self.as_dict = as_dict
+        self.parameters: str = parameters
+        self.call: str = call
+        self.as_tuple: str = as_tuple
+        self.as_dict: str = as_dict
 
 
 GENERAL = Signature("*_y_args, **_y_kwargs", "*_y_args, **_y_kwargs", "_y_args", "_y_kwargs")

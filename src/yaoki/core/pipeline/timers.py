@@ -41,7 +41,7 @@ __all__ = ["Alarm", "Queue", "arm", "arm_alone", "disarm", "handed_over_late"]
 class Alarm:
     """The deadline of one task's running call. `fired`: the task was cancelled for it."""
 
-    fired = False
+    fired: bool = False
     queue: Queue | None = None
     handle: TimerHandle | None = None
     token: Token[float]
@@ -82,9 +82,9 @@ class Queue:
     __slots__ = ("alarms", "loop", "waiting")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop: AbstractEventLoop = loop
         self.alarms: dict[Alarm, None] = {}
-        self.waiting = False
+        self.waiting: bool = False
 
     def wait(self, seconds: float) -> None:
         self.waiting = True

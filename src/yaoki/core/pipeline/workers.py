@@ -45,8 +45,8 @@ class Run:
         number: int,
         ended: Callable[[Run], None],
     ) -> None:
-        self.child = child
-        self.number = number
+        self.child: ThreadChild = child
+        self.number: int = number
         self.value: object = None
         self.error: BaseException | None = None
         self._owner = owner

@@ -86,19 +86,19 @@ class AdaptiveLimit(Policy):
         if algorithm not in ("gradient", "aimd"):
             raise ConfigurationError(f"algorithm must be 'gradient' or 'aimd', not {algorithm!r}")
         self.algorithm: Literal["gradient", "aimd"] = algorithm
-        self.minimum = whole("minimum", minimum)
-        self.maximum = whole("maximum", maximum, least=self.minimum)
-        self.initial = whole("initial", initial, least=self.minimum)
+        self.minimum: int = whole("minimum", minimum)
+        self.maximum: int = whole("maximum", maximum, least=self.minimum)
+        self.initial: int = whole("initial", initial, least=self.minimum)
         if self.initial > self.maximum:
             raise ConfigurationError(f"initial must be at most maximum, {self.maximum}, not {initial}")
-        self.tolerance = number("tolerance", tolerance)
+        self.tolerance: float = number("tolerance", tolerance)
         if not 1.0 <= self.tolerance < float("inf"):
             raise ConfigurationError(f"tolerance must be at least 1 and finite, not {tolerance!r}")
-        self.slow_call_duration = duration("slow_call_duration", slow_call_duration, infinite=True)
-        self.window = duration("window", window)
-        self.name = name
+        self.slow_call_duration: float = duration("slow_call_duration", slow_call_duration, infinite=True)
+        self.window: float = duration("window", window)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.refused = 0
+        self.refused: int = 0
         self._limit = float(self.initial)
         self._algorithm = Gradient(self.tolerance) if algorithm == "gradient" else Aimd(self.slow_call_duration)
         self.renew()
@@ -215,8 +215,8 @@ class Admitted:
     __slots__ = ("running", "since")
 
     def __init__(self, running: Running, since: float) -> None:
-        self.running = running
-        self.since = since
+        self.running: Running = running
+        self.since: float = since
 
 
 def _is_overload(call: Call, error: BaseException) -> bool:

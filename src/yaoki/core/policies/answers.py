@@ -28,8 +28,8 @@ class Making:
     __slots__ = ("by", "error", "over", "value", "wakes")
 
     def __init__(self, by: object) -> None:
-        self.by = by
-        self.over = False
+        self.by: object = by
+        self.over: bool = False
         self.value: object = NOTHING
         self.error: Exception | None = None
         self.wakes: list[Callable[[], None]] = []
@@ -41,11 +41,11 @@ class Kept:
     __slots__ = ("dropped", "key", "making", "until", "value")
 
     def __init__(self, key: Hashable) -> None:
-        self.key = key
+        self.key: Hashable = key
         self.value: object = NOTHING
-        self.until = 0.0
+        self.until: float = 0.0
         self.making: Making | None = None
-        self.dropped = False
+        self.dropped: bool = False
 
 
 class Answers:
@@ -54,11 +54,11 @@ class Answers:
     __slots__ = ("__weakref__", "_by_key", "_recent", "hits", "made", "most", "ttl")
 
     def __init__(self, ttl: float, most: int) -> None:
-        self.ttl = ttl
-        self.most = most
-        self.hits = 0
+        self.ttl: float = ttl
+        self.most: int = most
+        self.hits: int = 0
         """How many callers got an answer that was there."""
-        self.made = 0
+        self.made: int = 0
         # Found by key without the lock, since comparing keys runs the caller's code; everything else is done under it.
         self._by_key: dict[Hashable, Kept] = {}
         self._recent: OrderedDict[Kept, None] = OrderedDict()

@@ -45,15 +45,15 @@ class Backoff:
     def __init__(
         self, form: str, raw: Callable[[int], float], *, initial: float, cap: float, jitter: Jitter, factor: float
     ) -> None:
-        self.form = form
+        self.form: str = form
         self._raw = raw
-        self.initial = initial
-        self.cap = cap
+        self.initial: float = initial
+        self.cap: float = cap
         if jitter not in _JITTERS:
             raise ConfigurationError(f"jitter must be one of {', '.join(_JITTERS)}, not {jitter!r}")
         self.jitter = jitter
         self._jittered = _JITTERS[jitter]
-        self.factor = number("factor", factor)
+        self.factor: float = number("factor", factor)
         if not 0 <= self.factor <= 1:
             raise ConfigurationError(f"factor must be between 0 and 1, not {factor!r}")
 

@@ -132,7 +132,7 @@ class CircuitBreaker(Policy):
         return cls(**parameters_from_mapping(mapping))  # type: ignore[arg-type]  # the constructor checks every value
 
     def _start(self, key: Hashable) -> None:
-        self.key = key
+        self.key: Hashable = key
         self.history: History | None = None
         self.shut = None
         self.closed = self.config.new_window()

@@ -36,9 +36,9 @@ class Opened:
     __slots__ = ("refused", "since", "until")
 
     def __init__(self, since: float, until: float) -> None:
-        self.since = since
-        self.until = until
-        self.refused = 0
+        self.since: float = since
+        self.until: float = until
+        self.refused: int = 0
 
     @property
     def isolated(self) -> bool:
@@ -58,12 +58,12 @@ class Trials:
     __slots__ = ("failed", "leases", "ok", "refused", "since", "until")
 
     def __init__(self, since: float) -> None:
-        self.since = since
-        self.until = -_FOREVER
+        self.since: float = since
+        self.until: float = -_FOREVER
         self.leases: dict[Lease, None] = {}
-        self.ok = 0
-        self.failed = 0
-        self.refused = 0
+        self.ok: int = 0
+        self.failed: int = 0
+        self.refused: int = 0
 
     def reason(self, now: float) -> str:
         """Half a sentence for the error that refuses a call."""
@@ -100,9 +100,9 @@ class Lease:
     __slots__ = ("deadline", "done", "era")
 
     def __init__(self, era: Trials, deadline: float) -> None:
-        self.era = era
-        self.deadline = deadline
-        self.done = False
+        self.era: Trials = era
+        self.deadline: float = deadline
+        self.done: bool = False
 
 
 class Timed:
@@ -111,8 +111,8 @@ class Timed:
     __slots__ = ("permit", "start")
 
     def __init__(self, permit: Window | Lease, start: float) -> None:
-        self.permit = permit
-        self.start = start
+        self.permit: Window | Lease = permit
+        self.start: float = start
 
     def took(self, seconds: float, now: float) -> bool:
         """Whether the call took so many seconds or longer; to the nanosecond, as the healthy path sees it."""
@@ -131,13 +131,13 @@ class History:
     __slots__ = ("failed", "ignored", "ok", "opened", "opened_in_a_row", "refused", "streak", "transitions")
 
     def __init__(self) -> None:
-        self.ok = 0
-        self.failed = 0
-        self.ignored = 0
-        self.refused = 0
-        self.opened = 0
-        self.opened_in_a_row = 0
-        self.streak = 0
+        self.ok: int = 0
+        self.failed: int = 0
+        self.ignored: int = 0
+        self.refused: int = 0
+        self.opened: int = 0
+        self.opened_in_a_row: int = 0
+        self.streak: int = 0
         """Consecutive failures up to the latest opening, its failed trials included."""
         self.transitions: deque[tuple[float, CircuitState]] = deque(maxlen=_TRANSITIONS_KEPT)
 

@@ -23,14 +23,14 @@ class Budget:
     __slots__ = ("__weakref__", "_tokens", "capacity", "ok", "refused", "retry_cost", "throttled_cost")
 
     def __init__(self, capacity: int = 500, *, retry_cost: int = 14, throttled_cost: int = 5) -> None:
-        self.capacity = whole("capacity", capacity)
-        self.retry_cost = whole("retry_cost", retry_cost)
-        self.throttled_cost = whole("throttled_cost", throttled_cost)
+        self.capacity: int = whole("capacity", capacity)
+        self.retry_cost: int = whole("retry_cost", retry_cost)
+        self.throttled_cost: int = whole("throttled_cost", throttled_cost)
         if max(retry_cost, throttled_cost) > capacity:
             raise ConfigurationError("retry_cost and throttled_cost must be at most capacity, or no retry is ever allowed")
         self._tokens = capacity
-        self.refused = 0
-        self.ok = 0
+        self.refused: int = 0
+        self.ok: int = 0
         """First-try successes not yet put back; a healthy call increments it, and the next withdrawal puts them back."""
 
     def take(self, *, throttled: bool) -> int:

@@ -65,12 +65,12 @@ class Bulkhead(Policy):
     def __init__(
         self, max_concurrent: int, max_queue: int = 0, max_wait: float | None = None, *, name: str | None = None
     ) -> None:
-        self.max_concurrent = whole("max_concurrent", max_concurrent)
-        self.max_queue = whole("max_queue", max_queue, least=0)
-        self.max_wait = _NEVER if max_wait is None else duration("max_wait", max_wait, zero=True, infinite=True)
-        self.name = name
+        self.max_concurrent: int = whole("max_concurrent", max_concurrent)
+        self.max_queue: int = whole("max_queue", max_queue, least=0)
+        self.max_wait: float = _NEVER if max_wait is None else duration("max_wait", max_wait, zero=True, infinite=True)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.refused = 0
+        self.refused: int = 0
         self.renew()
         renew_after_fork(self)
 
@@ -238,7 +238,7 @@ class InLine(Waiting):
 
     def __init__(self, bulkhead: Bulkhead, until: float) -> None:
         super().__init__(until)
-        self.bulkhead = bulkhead
+        self.bulkhead: Bulkhead = bulkhead
         self.place: Places | None = None
 
     @property

@@ -55,11 +55,11 @@ class CachedFallback:
             raise ConfigurationError(f"fn must be callable, and {fn!r} is not")
         if key is not None and not callable(key):
             raise ConfigurationError(f"key must be a function of the arguments, not {key!r}")
-        self.__name__ = getattr(fn, "__name__", None) or repr(fn)
+        self.__name__: Any | str = getattr(fn, "__name__", None) or repr(fn)
         self.__wrapped__ = fn
-        self.ttl = duration("ttl", ttl, infinite=True)
+        self.ttl: float = duration("ttl", ttl, infinite=True)
         self.key = key
-        self.stale_on_error = bool(stale_on_error)
+        self.stale_on_error: bool = bool(stale_on_error)
         self._answers = Answers(self.ttl, whole("max_entries", max_entries))
         self._stale = 0
         self._is_async = False

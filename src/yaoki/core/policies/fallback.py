@@ -39,7 +39,7 @@ class Fallback(Policy):
     __slots__ = ("__weakref__", "chain", "key", "name", "on", "served", "value")
 
     kind = "fallback"
-    block_obstacle = "a block has no value that another could replace"
+    block_obstacle: str | None = "a block has no value that another could replace"
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class Fallback(Policy):
                 )
         if not strategies and value is _NONE:
             raise ConfigurationError("a Fallback needs at least one strategy, or a value")
-        self.chain = strategies
-        self.value = value
-        self.on = condition("on", on)
-        self.name = name
+        self.chain: tuple[Callable[..., object], ...] = strategies
+        self.value: object = value
+        self.on: Condition = condition("on", on)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.served = 0
+        self.served: int = 0
         """How many calls were given another answer than their own."""
 
     def leave(self, call: Call, permit: object, error: BaseException | None, now: float) -> Step:

@@ -78,7 +78,7 @@ class Hedge(Policy):
     kind = "hedge"
     is_boundary = True
     is_async_boundary = True
-    block_obstacle = "it runs what it guards several times at once"
+    block_obstacle: str | None = "it runs what it guards several times at once"
 
     config: HedgeConfig
     budget: Budget | None
@@ -112,16 +112,16 @@ class Hedge(Policy):
 
     def _start(self, key: Hashable) -> None:
         config = self.config
-        self.key = key
+        self.key: Hashable = key
         self.budget = None if config.budget is _OWN else config.budget
-        self.latency = MovingQuantile(config.quantile) if config.delay is None else None
-        self.started = 0
+        self.latency: MovingQuantile | None = MovingQuantile(config.quantile) if config.delay is None else None
+        self.started: int = 0
         """How many further calls were started."""
-        self.won = 0
+        self.won: int = 0
         """How many of them answered first."""
-        self.suppressed = 0
+        self.suppressed: int = 0
         """How many were not started for want of budget."""
-        self.abandoned = 0
+        self.abandoned: int = 0
         """How many threads of synchronous calls that lost still run."""
 
     def fresh(self, key: Hashable) -> Hedge:
@@ -233,11 +233,11 @@ class Race:
     __slots__ = ("_first", "delay", "extra", "next_at", "started", "winner")
 
     def __init__(self, started: float, delay: float) -> None:
-        self.started = started
-        self.delay = delay
-        self.next_at = started + delay
-        self.extra = 0
-        self.winner = -1
+        self.started: float = started
+        self.delay: float = delay
+        self.next_at: float = started + delay
+        self.extra: int = 0
+        self.winner: int = -1
         self._first: float | None = None
 
     def ended(self, number: int, error: BaseException | None, now: float) -> None:

@@ -37,7 +37,7 @@ class LatencyHistogram(Policy):
     """How many calls took so many nanoseconds, by the number of binary digits."""
 
     def __init__(self, *, name: str | None = None) -> None:
-        self.name = name
+        self.name: str | None = name
         self.key: Hashable = None
         self.counts = [0] * BUCKETS
 
@@ -108,7 +108,7 @@ class Began:
     __slots__ = ("nanoseconds",)
 
     def __init__(self, nanoseconds: int) -> None:
-        self.nanoseconds = nanoseconds
+        self.nanoseconds: int = nanoseconds
 
 
 def _quantile(counts: list[int], q: float) -> float | None:

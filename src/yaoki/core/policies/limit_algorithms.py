@@ -37,12 +37,12 @@ class Sampled:
     __slots__ = ("answers", "length", "most", "overloads", "seconds", "since")
 
     def __init__(self, since: float) -> None:
-        self.since = since
-        self.length = 0.0
-        self.answers = 0
-        self.seconds = 0.0
-        self.overloads = 0
-        self.most = 0
+        self.since: float = since
+        self.length: float = 0.0
+        self.answers: int = 0
+        self.seconds: float = 0.0
+        self.overloads: int = 0
+        self.most: int = 0
 
 
 class Aimd:
@@ -51,7 +51,7 @@ class Aimd:
     __slots__ = ("slow_call_duration",)
 
     def __init__(self, slow_call_duration: float) -> None:
-        self.slow_call_duration = slow_call_duration
+        self.slow_call_duration: float = slow_call_duration
 
     @property
     def baseline(self) -> float | None:
@@ -75,8 +75,8 @@ class Gradient:
     __slots__ = ("_windows", "long_run", "tolerance")
 
     def __init__(self, tolerance: float) -> None:
-        self.tolerance = tolerance
-        self.long_run = 0.0
+        self.tolerance: float = tolerance
+        self.long_run: float = 0.0
         self._windows = 0
 
     @property

@@ -183,8 +183,8 @@ class Answer:
     __slots__ = ("compute", "value")
 
     def __init__(self, value: object = None, compute: Callable[..., object] | None = None) -> None:
-        self.value = value
-        self.compute = compute
+        self.value: object = value
+        self.compute: Callable[..., object] | None = compute
 
 
 class Ticket:
@@ -237,12 +237,12 @@ class Fragment:
         end: bool = False,
         nanoseconds: bool = False,
     ) -> None:
-        self.permit = permit
-        self.gates = gates
-        self.alone = alone or gates
-        self.take = take
-        self.success = success
-        self.names = names or {}
-        self.seconds = seconds
-        self.end = end
-        self.nanoseconds = nanoseconds
+        self.permit: str = permit
+        self.gates: tuple[str, ...] = gates
+        self.alone: tuple[str, ...] = alone or gates
+        self.take: tuple[str, ...] = take
+        self.success: tuple[str, ...] = success
+        self.names: Mapping[str, object] | dict[str, object] = names or {}
+        self.seconds: bool = seconds
+        self.end: bool = end
+        self.nanoseconds: bool = nanoseconds

@@ -74,18 +74,18 @@ class RateLimiter(Policy):
         *,
         name: str | None = None,
     ) -> None:
-        self.rate = number("rate", rate)
+        self.rate: float = number("rate", rate)
         if not 0 < self.rate < _NEVER:
             raise ConfigurationError(f"rate must be above 0 and finite, not {rate!r}")
-        self.per = duration("per", per)
+        self.per: float = duration("per", per)
         if not 1e-9 <= self.rate / self.per <= 1e9:
             raise ConfigurationError(f"rate must be from 1e-9 to 1e9 calls a second, not {rate!r} in {per!r} s")
-        self.burst = max(1, int(self.rate)) if burst is None else whole("burst", burst)
-        self.max_wait = duration("max_wait", max_wait, zero=True, infinite=True)
-        self.name = name
+        self.burst: int = max(1, int(self.rate)) if burst is None else whole("burst", burst)
+        self.max_wait: float = duration("max_wait", max_wait, zero=True, infinite=True)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.admitted = 0
-        self.refused = 0
+        self.admitted: int = 0
+        self.refused: int = 0
         self.interval = _interval(self.rate, self.per)
         self._full_at = -(1 << 63)
         self.renew()
@@ -201,7 +201,7 @@ class InLine(Waiting):
 
     def __init__(self, limiter: RateLimiter, until: float) -> None:
         super().__init__(until)
-        self.limiter = limiter
+        self.limiter: RateLimiter = limiter
 
     @property
     def line(self) -> Policy:

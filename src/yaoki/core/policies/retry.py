@@ -132,7 +132,7 @@ class Retry(Policy):
         config.wrap = bool(wrap)
         config.name = name
         self.config = config
-        self.key = None
+        self.key: Hashable = None
         self.budget = None if budget is _OWN else budget
 
     def fresh(self, key: Hashable) -> Retry:

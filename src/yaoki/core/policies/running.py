@@ -17,8 +17,8 @@ class Running:
     __slots__ = ("count", "most")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.most = 0
+        self.count: int = 0
+        self.most: int = 0
 
     def enter(self, limit: float) -> bool:
         """Count a call in, if fewer than `limit` run; say whether it was."""

@@ -59,14 +59,14 @@ class LoadShedder(Policy):
         for parameter, function in (("load", load), ("priority", priority)):
             if function is not None and not callable(function):
                 raise ConfigurationError(f"{parameter} must be a function without parameters, not {function!r}")
-        self.limit = None if limit is None else whole("limit", limit)
-        self.shed_from = share("shed_from", shed_from)
+        self.limit: int | None = None if limit is None else whole("limit", limit)
+        self.shed_from: float = share("shed_from", shed_from)
         self._load = load
         self._priority = current_priority if priority is None else priority
         self._lets_in = {rank: self._let_in(rank) for rank in Priority}
-        self.name = name
+        self.name: str | None = name
         self.key: Hashable = None
-        self.refused = dict.fromkeys(Priority, 0)
+        self.refused: dict[Priority, int] = dict.fromkeys(Priority, 0)
         self.renew()
         renew_after_fork(self)
 

@@ -51,19 +51,19 @@ class Throttle(Policy):
     def __init__(
         self, k: float = 2.0, window: float = 30.0, cap: float = 0.95, *, minimum_calls: int = 10, name: str | None = None
     ) -> None:
-        self.k = number("k", k)
+        self.k: float = number("k", k)
         if not 1.0 <= self.k < float("inf"):
             raise ConfigurationError(f"k must be at least 1 and finite, not {k!r}")
-        self.window = duration("window", window)
-        self.cap = number("cap", cap)
+        self.window: float = duration("window", window)
+        self.cap: float = number("cap", cap)
         if not 0.0 < self.cap < 1.0:
             raise ConfigurationError(
                 f"cap must be above 0 and below 1, or it would never learn that the dependency is back, not {cap!r}"
             )
-        self.minimum_calls = whole("minimum_calls", minimum_calls)
-        self.name = name
+        self.minimum_calls: int = whole("minimum_calls", minimum_calls)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.refused = 0
+        self.refused: int = 0
         self._buckets: deque[_Bucket] = deque()
 
     def fresh(self, key: Hashable) -> Throttle:

@@ -68,18 +68,18 @@ class Timeout(Policy):
         count_overdue: bool = False,
         name: str | None = None,
     ) -> None:
-        self.seconds = float("inf") if seconds is None else duration("seconds", seconds, infinite=True)
+        self.seconds: float = float("inf") if seconds is None else duration("seconds", seconds, infinite=True)
         if mode not in ("deadline", "thread"):
             raise ConfigurationError(f"mode must be 'deadline' or 'thread', not {mode!r}")
         self.mode = mode
-        self.is_boundary = mode == "thread"
-        self.max_abandoned = whole("max_abandoned", max_abandoned)
-        self.name = name
+        self.is_boundary: bool = mode == "thread"
+        self.max_abandoned: int = whole("max_abandoned", max_abandoned)
+        self.name: str | None = name
         self.key: Hashable = None
-        self.count_overdue = count_overdue
-        self.overdue = 0
+        self.count_overdue: bool = count_overdue
+        self.overdue: int = 0
         """How many synchronous calls came back with a value after their time, if `count_overdue` is set."""
-        self.abandoned = 0
+        self.abandoned: int = 0
         """How many abandoned threads still run (`mode="thread"`)."""
         self.timers: dict[AbstractEventLoop, Queue] = {}
         """The timer queue of each event loop; `pipeline/timers.py` keeps them here."""

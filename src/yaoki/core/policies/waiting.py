@@ -36,7 +36,7 @@ class Waiting(Ticket):
     __slots__ = ("_wake", "until")
 
     def __init__(self, until: float) -> None:
-        self.until = until
+        self.until: float = until
         self._wake: Callable[[], None] | None = None
 
     @property
