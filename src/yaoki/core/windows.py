@@ -111,16 +111,21 @@ class Held(Window):
         return self.ok + self.failed, self.failed, 0
 
 
+_NO_RUN = (0, 0)
+
+
 class Consecutive(Window):
     """Failures since the last success."""
 
     __slots__ = ("_run",)
 
+    failed: int
+
     def __init__(self) -> None:
         super().__init__()
         # How many successes there were at the latest failure, and the length of the run that it ended; in one slot, since a
         # window that has seen no failure shall be small.
-        self._run = _NO_RUN
+        self._run: tuple[int, int] = _NO_RUN
 
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
         """Count a failure; True at `failure_threshold` in a row."""
@@ -138,9 +143,6 @@ class Consecutive(Window):
     def rates(self, limits: Thresholds, now: float) -> tuple[int, int, int]:
         """All calls of this era."""
         return self.ok + self.failed, self.failed, 0
-
-
-_NO_RUN = (0, 0)
 
 
 class Burst(Consecutive):

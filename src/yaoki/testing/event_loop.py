@@ -62,7 +62,7 @@ class VirtualEventLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock | None = None) -> None:
         clock = clock or VirtualClock.installed()
         self._borrowed = clock is not None
-        self.clock = clock or VirtualClock()
+        self.clock: VirtualClock = clock or VirtualClock()
         self._selector_in_time = _SelectorInTime(self)
         super().__init__(self._selector_in_time)
         self._selector_in_time.ignore_present()

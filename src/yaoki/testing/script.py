@@ -29,9 +29,9 @@ class ScriptedCall:
     __slots__ = ("args", "at", "kwargs")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], at: float) -> None:
-        self.args = args
-        self.kwargs = kwargs
-        self.at = at
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
+        self.at: float = at
 
     def __repr__(self) -> str:
         given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]

@@ -70,7 +70,7 @@ class VirtualClock:
         self._moved = threading.Condition()
         self._time = float(start)  # guarded by _moved for writing, as is _agenda
         self._agenda: list[float] = []
-        self.stirred = 0
+        self.stirred: int = 0
         """How often time moved, or a wait in virtual time began or ended."""
         self._wall_ahead = wall_start - start
         self._replaced: list[dict[str, object]] = []
