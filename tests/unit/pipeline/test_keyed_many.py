@@ -9,7 +9,21 @@ from collections import Counter, deque
 
 import pytest
 
-from yaoki import CircuitBreaker, Pipeline
+from yaoki import (
+    AdaptiveLimit,
+    Bulkhead,
+    CircuitBreaker,
+    Fallback,
+    Hedge,
+    LatencyHistogram,
+    LoadShedder,
+    Pipeline,
+    RateLimiter,
+    Retry,
+    Throttle,
+    Timeout,
+)
+from yaoki.core.interpreter import lock_of
 from yaoki.core.pipeline.keyed import KeyState
 from yaoki.core.policies.policy import Policy
 from yaoki.testing import VirtualClock
@@ -65,6 +79,37 @@ def test_b7_nothing_keeps_a_key_or_a_keyed_pipeline_alive(compiled: str, monkeyp
     gc.collect()
 
     assert keyed() is None
+
+
+STATES = [
+    CircuitBreaker(),
+    Retry(3),
+    Bulkhead(2),
+    RateLimiter(5.0),
+    Throttle(),
+    AdaptiveLimit(),
+    LoadShedder(limit=10),
+    Hedge(1.0),
+    LatencyHistogram(),
+    Timeout(1.0),
+    Fallback(value=0),
+]
+
+
+@pytest.mark.parametrize("policy", STATES, ids=lambda policy: policy.kind)
+def test_b7_whether_a_state_may_be_dropped_is_told_without_a_lock(policy: Policy) -> None:
+    """SPEC B3, B7: it is asked under the lock of all keys, and two locks that nest could wait for each other for ever."""
+    state = policy.fresh("p1")
+    # With something in it, since an empty one need not look.
+    Pipeline(state).call(int)
+    answers: list[bool] = []
+
+    asking = threading.Thread(target=lambda: answers.append(state.evictable(1e9)), daemon=True)
+    with lock_of(state):
+        asking.start()
+        asking.join(10.0)
+
+    assert answers == [True]
 
 
 def together(work: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -202,7 +203,7 @@ def test_b3_one_breaker_serves_one_event_loop_after_the_other(virtual_clock: Vir
 # --- fork ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="the platform cannot fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
 def test_b3_works_in_a_child_that_was_forked_in_the_middle_of_a_transition() -> None:
     """SPEC B3: another thread held the breaker's lock at the fork, and lives in the parent only."""
     circuit = Circuit(failure_threshold=2)
@@ -230,7 +231,7 @@ def test_b3_works_in_a_child_that_was_forked_in_the_middle_of_a_transition() -> 
     assert circuit.state == "closed"
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="the platform cannot fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
 def test_b3_a_trial_that_stayed_in_the_parent_blocks_its_child_no_longer_than_a_hanging_one(
     virtual_clock: VirtualClock,
 ) -> None:
@@ -255,7 +256,7 @@ def test_b3_a_trial_that_stayed_in_the_parent_blocks_its_child_no_longer_than_a_
     assert circuit.state == "closed"
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="the platform cannot fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform cannot fork")
 def test_b2_children_differ_in_jitter() -> None:
     """SPEC B2: workers forked from one process do not come back at the same moment."""
     circuit = Circuit(failure_threshold=1, open_timeout=1000.0, open_timeout_jitter=1.0)
@@ -294,7 +295,7 @@ for call in (lambda: pipeline.call(fail), lambda: peers["p"].call(fail), lambda:
     except Exception as error:
         print(type(error).__name__)
 """
-    environment = {"YAOKI_COMPILE": "1" if path == "generated" else "0"}
+    environment = os.environ | {"YAOKI_COMPILE": "1" if path == "generated" else "0"}
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=15, env=environment, check=False
