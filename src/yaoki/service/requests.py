@@ -13,7 +13,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
+from yaoki.core.faults.classifier import classify
 from yaoki.core.faults.errors import ShuttingDownError
+from yaoki.observe.log_events import facts_of
 from yaoki.observe.request_id import current_request, is_request_id, new_request_id
 
 if TYPE_CHECKING:
@@ -66,6 +68,13 @@ class RequestGate:
             task.uncancel()
             if not answer.status:
                 await answer.refuse(scope["type"])
+        except Exception as error:  # noqa: BLE001  # the border to the application
+            # Once, and here, where the request is known. A framework that has answered already raises it all the same, and a web
+            # server would cut the connection then.
+            facts = {"method": scope.get("method"), "path": scope["path"], **facts_of(classify(error))}
+            _log.exception("request failed", extra=facts)
+            if not answer.status:
+                await answer.say(scope["type"], 500, b"the service failed at this request\n")
         finally:
             current_request.reset(mark)
             facts = {"method": scope.get("method"), "path": scope["path"], "status": answer.status, "request_id": request}
@@ -94,16 +103,14 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, kind: str) -> None:
+        await self.say(kind, 503, b"the service is shutting down\n", (b"retry-after", b"5"))
+
+    async def say(self, kind: str, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
         if kind == "websocket":
-            await self._send({"type": "websocket.close", "code": 1012})
+            await self._send({"type": "websocket.close", "code": 1011 if status == 500 else 1012})
             return
-        body = b"the service is shutting down\n"
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(body)).encode()),
-            (b"retry-after", b"5"),
-        ]
-        await self.send({"type": "http.response.start", "status": 503, "headers": headers})
+        known = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": [*known, *headers]})
         await self._send({"type": "http.response.body", "body": body})
 
 
