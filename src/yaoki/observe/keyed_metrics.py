@@ -96,7 +96,8 @@ class KeyedMetrics:
         """For each circuit breaker by name: how many keys are in which state."""
         for number, (name, policy) in enumerate(named_policies(self.keyed.prototype.policies)):
             if policy.kind == "circuit_breaker":
-                counts: dict[str, int] = {state: 0 for state in CIRCUIT_STATES}
+                counts: dict[str, int] = {}
+                counts |= dict.fromkeys(CIRCUIT_STATES, 0)
                 for state in list(self.keyed.values()):
                     counts[str(state.policies[number].state)] += 1  # type: ignore[attr-defined]  # a CircuitBreaker
                 yield name, counts
