@@ -11,7 +11,7 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-driver coverage check format lint types imports bench bench-smoke api-snapshot build lock clean
+.PHONY: help run test test-driver coverage check format lint types imports bench bench-smoke api-snapshot docs build lock clean
 
 help:
 	@echo "make run           the outage example: a real server fails and comes back, and the caller keeps its answers"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench         measure Yaoki beside its peers"
 	@echo "make bench-smoke   that it can be measured, quickly and without the peers"
 	@echo "make api-snapshot  accept the present public names and signatures as intended"
+	@echo "make docs          the documentation's site, in site/"
 	@echo "make build         wheel and source archive in dist/"
 	@echo "make lock          compile requirements/*.txt anew (UPGRADE=1: newest versions)"
 	@echo "make clean         remove everything that make made"
@@ -53,6 +54,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 $(VENV)/.bench: requirements/bench.txt | $(VENV)/.run
 	@echo "installing the peers"
 	@$(PIP) $(HASHED) requirements/bench.txt
+	@touch $@
+
+$(VENV)/.docs: requirements/docs.txt | $(VENV)/.run
+	@echo "installing what the documentation's site needs"
+	@$(PIP) $(HASHED) requirements/docs.txt
 	@touch $@
 
 $(VENV)/.lock: requirements/lock.txt | $(VENV)/.made
@@ -105,6 +111,10 @@ api-snapshot: $(VENV)/.dev
 	$(PY) -m tests.unit.house.public_api
 	git diff --stat tests/api.txt
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "the documentation's first page: site/index.html"
+
 bench-smoke: $(VENV)/.dev
 	$(PY) -m bench --quick
 
@@ -112,6 +122,7 @@ lock: $(VENV)/.lock
 	$(VENV)/bin/uv pip compile $(LOCK) requirements/lock.in --output-file requirements/lock.txt
 	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml requirements/build.in --extra dev --output-file requirements/dev.txt
 	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml requirements/build.in --extra all --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml --extra docs --constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(VENV)/bin/uv pip compile $(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 
 LOCK = --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -121,5 +132,5 @@ build: $(VENV)/.dev
 	$(PY) -m build --no-isolation
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
