@@ -16,9 +16,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def real_index(tmp_path_factory: pytest.TempPathFactory) -> ChatIndex:
+def real_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `real_index` lies."""
+    return tmp_path_factory.mktemp("real_index")
+
+
+@pytest.fixture(scope="session")
+def real_index(real_folder: Path) -> ChatIndex:
     """The index that `make run` builds."""
-    return ChatIndex.open_or_build(tmp_path_factory.mktemp("real_index"))
+    return ChatIndex.open_or_build(real_folder)
 
 
 @pytest.fixture

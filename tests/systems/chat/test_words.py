@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.words import dotted_names, question_words, stem, words
+from yaoki.systems.chat.words import dotted_names, question_words, stem, subject_words, words
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,12 @@ def test_g1_a_question_is_its_subject() -> None:
 def test_g1_words_of_the_language_stay_in_a_question() -> None:
     """SPEC G1: `with`, `for`, `not` are how the language reference is found."""
     assert question_words("What does the with statement do?") == ["with", "statement"]
+
+
+def test_g1_words_that_only_join_others_are_no_subject() -> None:
+    """SPEC G1: nothing is answered because it has an "in"; who asks for `with` itself is answered."""
+    assert subject_words("list comprehension in Haskell") == ["list", "comprehension", "haskell"]
+    assert subject_words("What does with do?") == ["with"]
 
 
 def test_g1_dotted_names_are_known_as_such() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from yaoki.systems.chat import extracts
 from yaoki.systems.chat.extracts import Extract
-from yaoki.systems.chat.words import question_words, words
+from yaoki.systems.chat.words import subject_words, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +92,7 @@ def answer(question: str, hits: Sequence[Hit], index: ChatIndex | None = None) -
     `index` knows how rare each word is; without it (the hits came from a service elsewhere) all words weigh the same. Never
     raises for any text of a caller or a document. About 1 ms; it blocks nothing.
     """
-    weights = {word: 1.0 if index is None else index.weight(word) for word in question_words(question)}
+    weights = {word: 1.0 if index is None else index.weight(word) for word in subject_words(question)}
     sources = _sources(hits[:CONSIDERED])
     covered = [_coverage(weights, source) for source in sources]
     best = max(covered, default=0.0)

@@ -6,6 +6,7 @@ belongs to one file name, so no log of an old index can ever be applied to a new
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -107,6 +108,11 @@ class ChatIndex:
         number = self._numbers.get(key)
         return None if number is None else self._hit(number, 0.0)
 
+    def names(self, key: str) -> tuple[str, ...]:
+        """The name of the passage with this id and its further names, such as `bisect.insort`; none for an unknown id."""
+        number = self._numbers.get(key)
+        return () if number is None else (self._rows[number][5], *json.loads(self._rows[number][6]))
+
     def weight(self, word: str) -> float:
         """How much a word of a question tells: its inverse document frequency; highest for words the corpus never saw.
 
@@ -115,7 +121,7 @@ class ChatIndex:
         return self._lexical.weight(word)
 
     def _hit(self, number: int, score: float) -> Hit:
-        key, title, signature, source, text = self._rows[number]
+        key, title, signature, source, text = self._rows[number][:5]
         return Hit(key, text, score, title, signature, source)
 
 

@@ -47,8 +47,8 @@ _DAMAGED = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISMATCH}
 )
 
-# id, title, signature, source, text
-Row = tuple[str, str, str, str, str]
+# id, title, signature, source, text, name, further names as JSON
+Row = tuple[str, str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def write(file: Path, passages: Sequence[Passage], lexical: LexicalIndex, finger
         )
         for number, each in enumerate(passages)
     ]
-    shown = [row[1:6] for row in rows]
+    shown = [row[1:] for row in rows]
     about = {"fingerprint": fingerprint, "notices": json.dumps(list(notices)), "version": _digest(shown)[:16]}
     about[_DIGEST] = _digest([*sorted(about.items()), *shown])
     arrays = [(name, array.dtype.str, array.tobytes()) for name, array in lexical.arrays().items()]
@@ -123,7 +123,7 @@ def load(file: Path) -> Stored:
         with closing(_open(file)) as connection:
             about = dict(connection.execute("SELECT name, value FROM about"))
             rows: list[Row] = connection.execute(
-                "SELECT id, title, signature, source, text FROM passages ORDER BY number"
+                "SELECT id, title, signature, source, text, name, aliases FROM passages ORDER BY number"
             ).fetchall()
             saved = connection.execute("SELECT name, type, digest, content FROM arrays").fetchall()
     except sqlite3.Error as error:

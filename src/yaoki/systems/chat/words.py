@@ -11,23 +11,27 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["dotted_names", "question_words", "stem", "words"]
+__all__ = ["dotted_names", "question_words", "stem", "subject_words", "words"]
 
 # Han, Hiragana, Katakana and its half-width forms (gone after NFKC), the iteration mark and the long-vowel mark.
 _CJK = "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+_HIRAGANA = re.compile(r"[\u3041-\u309f]+")
 _IS_CJK = re.compile(f"[{_CJK}]")
 
 # Words that make a question out of a subject, and "python", which every document here is about. Words that are also Python's
 # (is, in, for, with, not, …) stay: the language reference is found by them, and elsewhere they are too frequent to weigh.
 _SCAFFOLDING = frozenset(
-    """a about am an any are be been being can could did do does doesn doing don done explain get gets getting got had has have having
-    help how i isn it its let like make makes me mean means my of on please python show should so some tell that the their them
-    there these they thing things this those to us use used uses using want was way we were what when where which who whose why
-    will work working works would you your""".split()
+    """a about am an any are be been being best between can correct could did difference different do does doesn doing don done
+    example explain get gets getting got had has have having help how i isn it its let like ll make makes me mean means my need
+    of on please possible proper python s should show so some t tell that the their them there these they thing things this
+    those to us use used uses using ve versus vs want was way we were what when where which who whose why will work working
+    works would you your""".split()
 )
+# Python's words among those that only join others: found by, but not counted as spoken about.
+_CONNECTIVES = frozenset("and as by else for from if in is not or with".split())
 
 
 def words(text: str) -> list[str]:
@@ -48,6 +52,15 @@ def question_words(question: str) -> list[str]:
 def dotted_names(text: str) -> list[str]:
     """The names with dots that a text writes, such as `os.replace`, in lower case."""
     return [name.lower() for name in _DOTTED.findall(text)]
+
+
+def subject_words(question: str) -> list[str]:
+    """The question's words without those that only join others; with them where there are no others.
+
+    Pairs of hiragana alone are particles and endings.
+    """
+    found = question_words(question)
+    return [word for word in found if word not in _CONNECTIVES and not _HIRAGANA.fullmatch(word)] or found
 
 
 @lru_cache(maxsize=65536)

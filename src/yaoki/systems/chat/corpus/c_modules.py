@@ -50,6 +50,8 @@ class CDocs:
 
 def read(modules: tuple[str, ...] = MODULES, *, deadline: float = DEADLINE, python: str = sys.executable) -> CDocs:
     """Import the modules in a child process and take their docstrings. Takes `deadline` seconds at most; never raises."""
+    if not modules:
+        return CDocs(())
     child = Path(__file__).with_name("_c_modules_child.py")
     command = [python, "-I", "-S", "-W", "ignore", str(child), *modules]
     try:

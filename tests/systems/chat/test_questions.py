@@ -1,0 +1,78 @@
+"""SPEC G1: what the retrieval and the answers are worth, on questions that were written before any of their numbers was chosen."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench.chat_retrieval import Asked, ask_all, questions, recall, refused
+from yaoki.systems.chat.answer import answer
+from yaoki.systems.chat.index import ChatIndex
+
+# Building the index of the whole library takes about 10 s of a quiet machine.
+pytestmark = [pytest.mark.real_index, pytest.mark.timeout(300)]
+
+QUESTIONS = questions()
+
+
+@pytest.fixture(scope="module")
+def asked(real_index: ChatIndex) -> dict[str, list[Asked]]:
+    return {kind: ask_all(real_index, labelled) for kind, labelled in QUESTIONS.items()}
+
+
+def test_g1_questions_of_the_documents_are_found(asked: dict[str, list[Asked]]) -> None:
+    """SPEC G1: at least 65 % of them, by words alone, among the first five passages; the language reference counts."""
+    assert recall(asked["docstring"] + asked["language"], 5) >= 0.65
+    assert recall(asked["language"], 5) >= 0.6
+
+
+def test_g1_questions_of_the_documents_are_answered(asked: dict[str, list[Asked]]) -> None:
+    """SPEC G1: refusals hit at most 10 % of what the documents tell."""
+    assert refused(asked["docstring"] + asked["language"]) <= 0.1
+
+
+def test_g1_other_questions_are_refused(asked: dict[str, list[Asked]]) -> None:
+    """SPEC G1: at least 80 % of what the documents do not tell."""
+    assert refused(asked["unanswerable"]) >= 0.8
+
+
+def test_g1_the_first_question_of_every_reader(real_index: ChatIndex) -> None:
+    """SPEC G1: it is answered with one of the three that answer it, in its words and with its place."""
+    question = "how do I set a timeout on an asyncio task?"
+
+    given = answer(question, real_index.search(question, 5), real_index)
+
+    assert {"asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at"} & {entry.title for entry in given.entries}
+    assert all(entry.extracts and entry.source.startswith("asyncio/") for entry in given.entries)
+
+
+def test_g1_what_no_document_tells_is_not_answered(real_index: ChatIndex) -> None:
+    """SPEC G1: the capital of Australia is no module of Python's."""
+    question = "What is the capital of Australia?"
+
+    given = answer(question, real_index.search(question, 5), real_index)
+
+    assert not given.found
+    assert "nothing about this" in given.text()
+
+
+def test_g1_every_label_is_a_name_of_the_corpus(real_index: ChatIndex, real_folder: Path) -> None:
+    """SPEC G1: a label that names nothing would measure nothing."""
+    (file,) = real_folder.glob("index-*.sqlite3")
+    with closing(sqlite3.connect(file)) as connection:
+        keys = [key for (key,) in connection.execute("SELECT id FROM passages")]
+    called = {name for key in keys for name in (*real_index.names(key), *key.partition("#")[0].split("/"))}
+    labelled = {name for kind in ("docstring", "language") for names in QUESTIONS[kind].values() for name in names}
+
+    assert not labelled - called
+
+
+def test_g1_the_second_start_builds_nothing(real_index: ChatIndex, real_folder: Path) -> None:
+    """SPEC G1: passages and postings are loaded as they were saved."""
+    opened = ChatIndex.open_or_build(real_folder)
+
+    assert not opened.built
+    assert (opened.version, len(opened)) == (real_index.version, len(real_index))
