@@ -12,7 +12,7 @@ from yaoki.core.clock import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future, TimerHandle
+    from asyncio import AbstractEventLoop, Future, Handle
     from typing import Protocol
 
     class Wakes(Protocol):
@@ -54,18 +54,19 @@ class OnLoop:
             self._parked.set_result(None)
 
     async def park(self, until: float) -> None:
-        """Wait until woken, at most until a moment."""
-        alarm: TimerHandle | None = None
-        if not self._woken:
-            self._parked = self._loop.create_future()
-            if until < NEVER:
-                alarm = self._loop.call_later(max(0.0, until - clock.now()), self.look)
-            try:
-                await self._parked
-            finally:
-                self._parked = None
-                if alarm is not None:
-                    alarm.cancel()
+        """Wait until woken, at most until a moment. Other tasks get their turn in any case."""
+        alarm: Handle | None = None
+        self._parked = self._loop.create_future()
+        if self._woken:
+            alarm = self._loop.call_soon(self.look)
+        elif until < NEVER:
+            alarm = self._loop.call_later(max(0.0, until - clock.now()), self.look)
+        try:
+            await self._parked
+        finally:
+            self._parked = None
+            if alarm is not None:
+                alarm.cancel()
         self._woken = False
 
 

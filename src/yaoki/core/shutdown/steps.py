@@ -12,7 +12,7 @@ from yaoki.core.daemon import DaemonRun
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any
 
     from yaoki.core.parking import OnLoop, OnThread
@@ -59,25 +59,22 @@ def carry_out(step: Step, until: Callable[[], float], parking: OnThread) -> None
 
 
 async def carry_out_async(step: Step, until: Callable[[], float], parking: OnLoop) -> None:
-    """The same on the event loop."""
+    """The same on the event loop. A coroutine gets to its first wait even if the time is over already."""
+    from asyncio import ensure_future
+
     step.begun = True
     try:
         value: Any = step.action()
+        task = ensure_future(value) if hasattr(value, "__await__") else None
     except Exception as error:  # noqa: BLE001  # a step is the program's own code; its failure must not stop the others
         step.error, step.finished = error, True
         return
-    if hasattr(value, "__await__"):
-        await _finish(step, value, until, parking)
-    else:
+    if task is None:
         step.finished = True
-
-
-async def _finish(step: Step, awaitable: Awaitable[object], until: Callable[[], float], parking: OnLoop) -> None:
-    from asyncio import ensure_future
-
-    task = ensure_future(_awaited(awaitable))
+        return
     task.add_done_callback(parking.look)
     try:
+        await parking.park(until())
         while not task.done() and clock.now() < until():
             await parking.park(until())
         if task.done():
@@ -87,10 +84,6 @@ async def _finish(step: Step, awaitable: Awaitable[object], until: Callable[[], 
         if not task.done():
             task.cancel()
             task.add_done_callback(_retrieve)
-
-
-async def _awaited(awaitable: Awaitable[object]) -> object:
-    return await awaitable
 
 
 def _retrieve(task: Future[object]) -> None:
