@@ -74,7 +74,7 @@ test: $(VENV)/.dev
 	$(PY) -m pytest
 
 test-driver: $(VENV)/.dev
-	YAOKI_COMPILE=0 $(PY) -m pytest tests/unit tests/models tests/issues
+	YAOKI_COMPILE=0 $(PY) -m pytest $(wildcard tests/unit tests/models tests/issues)
 
 coverage: $(VENV)/.dev
 	$(PY) -m coverage run -m pytest
