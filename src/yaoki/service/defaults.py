@@ -61,7 +61,7 @@ def _table(model: type[BaseModel], given: BaseModel | None, root: type[BaseModel
         yield ""
         lines = _table(inner, value if isinstance(value, inner) else None, root, (*path, name))
         # A table that is not there by default is shown, but not set.
-        yield from (f"# {line}".rstrip() if value is None and not line.startswith("#") else line for line in lines)
+        yield from (f"# {line}" if value is None and line and line[0] != "#" else line for line in lines)
 
 
 def _setting(name: str, value: object, *, secret: bool) -> str:

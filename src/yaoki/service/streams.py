@@ -31,7 +31,7 @@ async def until_shutdown(source: AsyncIterator[T], shutdown: Shutdown) -> AsyncI
             except StopAsyncIteration:
                 return
             yield item
-            if stopping.done():
+            if shutdown.requested:
                 return
     finally:
         stopping.cancel()
