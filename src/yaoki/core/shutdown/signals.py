@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRACE", "install", "name_of", "remove"]
 
-GRACE = 2.0
+GRACE = 1.0
 """Seconds that the watchdog gives on top, for the way from the exit code to the exit."""
 
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name))
