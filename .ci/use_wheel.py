@@ -6,6 +6,7 @@ It holds what the source directory holds and nothing else; it retries, opens a b
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import zipfile
 from importlib import metadata
@@ -29,12 +30,21 @@ def check_contents(wheel: Path, source: Path) -> None:
 
 
 def check_metadata() -> None:
-    """The core needs nothing, and pytest finds the plugin."""
+    """The core needs nothing; pytest finds the plugin, and a shell the command."""
     distribution = metadata.distribution("yaoki")
     needed = [requirement for requirement in distribution.requires or () if "extra ==" not in requirement]
     assert needed == [], needed
     assert distribution.version == __import__("yaoki").__version__
-    assert [(point.group, point.value) for point in distribution.entry_points] == [("pytest11", "yaoki.testing.pytest_plugin")]
+    points = {(point.group, point.name, point.value) for point in distribution.entry_points}
+    assert points == {("pytest11", "yaoki", "yaoki.testing.pytest_plugin"), ("console_scripts", "yaoki", "yaoki.cli:main")}
+
+
+def check_command() -> None:
+    """Without the extras the command says in two lines what is missing and how to get it."""
+    done = subprocess.run([sys.executable, "-I", "-m", "yaoki", "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done
+    assert done.stderr.splitlines()[-1] == "Install it with: pip install 'yaoki[chat]'", done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr
 
 
 def check_use() -> None:
@@ -75,4 +85,5 @@ if __name__ == "__main__":
     check_contents(Path(sys.argv[1]), Path(sys.argv[2]))
     check_metadata()
     check_use()
+    check_command()
     print("the wheel holds what it must, and works")

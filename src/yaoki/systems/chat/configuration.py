@@ -25,6 +25,9 @@ class ChatConfiguration(BaseModel):
 
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on: one of this machine's own")
     port: int = Field(8700, ge=0, le=65535, description="The port to listen on; 0 takes a free one")
+    hosts: tuple[str, ...] = Field(
+        (), description="Names by which the service may be called, beside addresses and localhost; others are refused"
+    )
     data_dir: Path | None = Field(None, description="Where the index and the token are kept; unset: the user's data directory")
 
     vector_timeout: Seconds = Field(3.0, description="The whole budget of the search in one request, retries included")
@@ -47,6 +50,13 @@ class ChatConfiguration(BaseModel):
     max_message_length: int = Field(4000, ge=1, le=100_000, description="Characters of a question; longer ones are refused")
     max_concurrent: int = Field(
         256, ge=1, le=100_000, description="Questions answered at once; further ones are refused with 429"
+    )
+
+    mode_worsen_after: float = Field(
+        0.0, ge=0.0, le=3600.0, description="How long answers must be worse until the service reports it"
+    )
+    mode_recover_after: float = Field(
+        5.0, ge=0.0, le=3600.0, description="How long answers must be better until the service reports it"
     )
 
     drain_timeout: Seconds = Field(30.0, description="How long requests in flight may take when the service is stopped")

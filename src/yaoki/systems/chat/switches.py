@@ -11,41 +11,36 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["FAULTS", "FaultName", "Switch"]
 
-__all__ = ["FAULTS", "Fault", "Switch"]
+FaultName = Literal["hang", "fail", "slow"]
 
-Fault = Literal["hang", "fail", "slow"]
-
-FAULTS: tuple[Fault, ...] = get_args(Fault)
+FAULTS: tuple[FaultName, ...] = get_args(FaultName)
 
 
 class Switch:
     """The switch of one part. `slow` delays by `delay` seconds. For one event loop."""
 
-    __slots__ = ("_changed", "_fault", "_listener", "delay", "part")
+    __slots__ = ("_changed", "_fault", "delay", "part")
 
-    def __init__(self, part: str, *, delay: float, listener: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, part: str, *, delay: float) -> None:
         self.part = part
         self.delay = delay
-        self._fault: Fault | None = None
+        self._fault: FaultName | None = None
         self._changed = asyncio.Event()
-        self._listener = listener
 
     @property
-    def fault(self) -> Fault | None:
+    def fault(self) -> FaultName | None:
         """What is wrong with the part, or None."""
         return self._fault
 
-    def set(self, fault: Fault | None) -> None:
+    def set(self, fault: FaultName | None) -> None:
         """Break the part, or heal it with None. Calls that hang or wait go on at once."""
         self._fault = fault
         self._changed.set()
         self._changed = asyncio.Event()
-        self._listener()
 
     async def act(self) -> None:
         """Stand in front of every call of the part: pass, wait, or raise ConnectionRefusedError."""

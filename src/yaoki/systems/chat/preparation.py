@@ -1,0 +1,88 @@
+"""The index is prepared in the background while the service already answers; how far it is can be read at any time (SPEC G1)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from yaoki.core.clock import clock
+from yaoki.systems.chat.index import ChatIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yaoki.systems.chat.progress import Progress
+
+__all__ = ["Preparation", "PreparationStoppedError"]
+
+
+class PreparationStoppedError(Exception):
+    """The service is stopped while it was still reading documents. Nothing of the build is left behind."""
+
+
+class Preparation:
+    """Opens the index, or builds it. `listener` is called in the event loop whenever something has changed."""
+
+    def __init__(self, folder: Path, listener: Callable[[], object]) -> None:
+        self.index: ChatIndex | None = None
+        self.stage = "opening the index"
+        self.share = 0.0
+        self.took: float | None = None
+        """Seconds until the index was there, or None."""
+        self._folder = folder
+        self._listener = listener
+        self._stopped = False
+        self._ready = asyncio.Event()
+
+    @property
+    def percent(self) -> int:
+        """How much is done; 100 only when the index is there."""
+        return 100 if self.index is not None else min(99, int(self.share * 100))
+
+    @property
+    def version(self) -> str:
+        """Which index is open; empty while none is."""
+        return "" if self.index is None else self.index.version
+
+    async def run(self) -> None:
+        """Prepare the index. Raises ChatIndexError with a way out, or PreparationStoppedError after `stop`."""
+        loop = asyncio.get_running_loop()
+        began = clock.now()
+
+        def progressed(progress: Progress) -> None:
+            if self._stopped:
+                raise PreparationStoppedError
+            loop.call_soon_threadsafe(self._progressed, progress)
+
+        self.index = await asyncio.to_thread(ChatIndex.open_or_build, self._folder, progress=progressed)
+        self.took = clock.now() - began
+        self._ready.set()
+        self._listener()
+
+    async def ready(self) -> ChatIndex:
+        """The index, as soon as it is there."""
+        await self._ready.wait()
+        assert self.index is not None
+        return self.index
+
+    def _progressed(self, progress: Progress) -> None:
+        before = (self.stage, self.percent)
+        self.stage, self.share = progress.stage, progress.share
+        if (self.stage, self.percent) != before:
+            self._listener()
+
+    def stop(self) -> None:
+        """End the build at its next step."""
+        self._stopped = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """How far it is, as JSON."""
+        index = self.index
+        return {
+            "ready": index is not None,
+            "stage": "" if index is not None else self.stage,
+            "percent": self.percent,
+            "passages": 0 if index is None else len(index),
+            "notices": [] if index is None else list(index.notices),
+        }

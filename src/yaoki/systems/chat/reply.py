@@ -1,0 +1,62 @@
+"""The reply to one message: what was said, how good it is, and why (SPEC G3, K3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from yaoki.systems.chat.answer import Entry
+
+__all__ = ["Degraded", "Engine", "Reply"]
+
+Engine = Literal["llm", "extractive", "cache", "faq", "static"]
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A dependency that failed in this request. `reason`: one word; `attempts`: how often it was tried, 0 if not at all."""
+
+    dependency: str
+    reason: str
+    attempts: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The failure as JSON."""
+        return {"dependency": self.dependency, "reason": self.reason, "attempts": self.attempts}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The body of the answer to `POST /chat`.
+
+    `notice`: None in mode normal, text otherwise. `engine`: who wrote the message. `entries`: the sources it quotes.
+    `cached_age`: seconds since a cached answer was written, None for any other. `degraded`: what failed.
+    """
+
+    message: str
+    mode: str
+    notice: str | None
+    engine: Engine
+    request_id: str
+    entries: tuple[Entry, ...] = ()
+    cached_age: float | None = None
+    degraded: tuple[Degraded, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reply as JSON. `entries` is for whoever shows more than the message."""
+        body: dict[str, Any] = {
+            "message": self.message,
+            "mode": self.mode,
+            "notice": self.notice,
+            "engine": self.engine,
+            "citations": [
+                {"id": entry.id, "title": entry.title, "score": entry.score, "source": entry.source} for entry in self.entries
+            ],
+            "request_id": self.request_id,
+            "degraded": [each.to_dict() for each in self.degraded],
+            "entries": [entry.to_dict() for entry in self.entries],
+        }
+        if self.cached_age is not None:
+            body["cached_age_s"] = round(self.cached_age, 3)
+        return body

@@ -1,0 +1,134 @@
+"""What the chat answers over HTTP: messages, prepared answers, the page's live feed, the switches (SPEC G1, G3, G5, X5).
+
+| request | answer |
+| --- | --- |
+| `POST /chat` | the reply; 4xx with a reason for a caller's fault, 429 above the admission limit, never 5xx for a dependency |
+| `GET /faq` | the prepared answers in the caller's language |
+| `GET /status` | what works right now |
+| `GET /events` | the same as it changes, and what happens in between, as server-sent events |
+| `POST /switches` | break or heal a part; needs the token |
+| `POST /opening` | the token, for the code of a page that the command line opened |
+
+Whatever is posted by a page of another origin is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from yaoki.core.faults.errors import BulkheadFullError
+from yaoki.observe.request_id import current_request, new_request_id
+from yaoki.service.guard import ActionGuard, foreign
+from yaoki.systems.chat.message import RefusedError, read_body, read_json, read_message
+from yaoki.systems.chat.switches import FAULTS, FaultName
+from yaoki.systems.chat.turn import language
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from yaoki.service.tokens import Token
+    from yaoki.systems.chat.service import ChatService
+
+__all__ = ["add_refusals", "router"]
+
+AcceptLanguage = Annotated[str | None, Header(alias="Accept-Language")]
+
+_SHORT_BODY = 4096
+_NEVER_KEPT = {"Cache-Control": "no-store"}
+
+
+def router(service: ChatService, token: Token) -> APIRouter:
+    """The routes of one chat service. `token`: what the switches ask for."""
+    hosts = service.configuration.hosts
+    with_token = Depends(ActionGuard(token, hosts))
+
+    async def own(request: Request) -> None:
+        reason = foreign(request.headers, request.url.scheme, hosts)
+        if reason is not None:
+            raise RefusedError(403, "foreign", reason)
+
+    routes = APIRouter()
+
+    @routes.post("/chat", dependencies=[Depends(own)])
+    async def chat(request: Request, accept_language: AcceptLanguage = None) -> JSONResponse:
+        """Reply to a message."""
+        message = read_message(await read_body(request.stream()), service.configuration.max_message_length)
+        try:
+            reply = await service.reply(message, accept_language, _request_id())
+        except BulkheadFullError as error:
+            raise RefusedError(429, "too_many", "too many questions are being answered; try again in a second") from error
+        return JSONResponse(reply.to_dict(), headers={"Content-Language": language(accept_language), **_NEVER_KEPT})
+
+    @routes.get("/faq")
+    async def faq(accept_language: AcceptLanguage = None) -> dict[str, Any]:
+        """The prepared answers."""
+        spoken = language(accept_language)
+        return {"language": spoken, "entries": [entry.to_dict(spoken) for entry in service.turns.faq.entries]}
+
+    @routes.get("/status")
+    async def status() -> dict[str, Any]:
+        """What works right now."""
+        return service.state()
+
+    @routes.get("/events", response_model=None)
+    async def happenings() -> Response:
+        """What works, as it changes, and what happens meanwhile."""
+        if service.feed.full:
+            raise RefusedError(429, "too_many", "too many pages are open")
+        return StreamingResponse(service.feed.listen(), media_type="text/event-stream", headers=_NEVER_KEPT)
+
+    @routes.get("/switches", dependencies=[with_token])
+    async def switches() -> dict[str, FaultName | None]:
+        """What is wrong with each part, by hand; says also whether the token is the right one."""
+        return service.faults()
+
+    @routes.post("/switches", dependencies=[with_token])
+    async def switch(request: Request) -> dict[str, FaultName | None]:
+        """Break a part (`{"part": "vector", "fault": "hang"}`), or heal it (`"fault": null`)."""
+        found = read_json(await read_body(request.stream(), _SHORT_BODY))
+        part, fault = found.get("part"), found.get("fault")
+        if not isinstance(part, str) or part not in service.switches:
+            raise RefusedError(422, "part_unknown", f"part must be one of {', '.join(service.switches)}")
+        if fault is not None and fault not in FAULTS:
+            raise RefusedError(422, "fault_unknown", f"fault must be one of {', '.join(FAULTS)}, or null to heal")
+        service.set_fault(part, fault)
+        return service.faults()
+
+    @routes.post("/opening", dependencies=[Depends(own)])
+    async def open_page(request: Request) -> JSONResponse:
+        """Exchange the code of a page that was opened on this machine (`{"code": "..."}`) for the token."""
+        code = read_json(await read_body(request.stream(), _SHORT_BODY)).get("code")
+        if not isinstance(code, str) or not service.opening.take(code):
+            raise RefusedError(401, "code_wrong", "this code is not known, or no longer")
+        return JSONResponse({"token": token.reveal()}, headers=_NEVER_KEPT)
+
+    return routes
+
+
+def add_refusals(app: FastAPI) -> None:
+    """Answer every refusal in one form: `{"error", "reason", "request_id"}`."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(_: Request, error: RefusedError) -> JSONResponse:
+        headers = {"Retry-After": "1"} if error.status == 429 else {}
+        return _refusal(error.status, error.error, error.reason, headers)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        names = {401: "token_wrong", 403: "foreign", 404: "not_found", 405: "method_not_allowed"}
+        return _refusal(
+            error.status_code, names.get(error.status_code, "refused"), str(error.detail), dict(error.headers or {})
+        )
+
+
+def _refusal(status: int, error: str, reason: str, headers: dict[str, str]) -> JSONResponse:
+    body = {"error": error, "reason": reason, "request_id": _request_id()}
+    return JSONResponse(body, status, {**_NEVER_KEPT, **headers})
+
+
+def _request_id() -> str:
+    return current_request.get() or new_request_id()

@@ -1,0 +1,176 @@
+"""The chat service: its parts, and every subscription of the running system, in the order of the story (SPEC G1 to G5)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import yaoki
+from yaoki.core import deadline, events
+from yaoki.core.clock import clock
+from yaoki.core.degradation import ReportedMode
+from yaoki.core.health.checks import HealthCheck, HealthChecks
+from yaoki.core.health.failure_duration import judge
+from yaoki.core.health.probes import Probes
+from yaoki.core.policies.breaker import CircuitBreaker
+from yaoki.core.policies.bulkhead import Bulkhead
+from yaoki.observe.log_events import subscribe_logs
+from yaoki.observe.prometheus import YaokiCollector
+from yaoki.systems.chat.answer_cache import AnswerCache
+from yaoki.systems.chat.answering import Answering
+from yaoki.systems.chat.faq import Faq
+from yaoki.systems.chat.feed import Feed
+from yaoki.systems.chat.opening import Opening
+from yaoki.systems.chat.preparation import Preparation
+from yaoki.systems.chat.retrieval import Retrieval
+from yaoki.systems.chat.turn import Turns
+
+if TYPE_CHECKING:
+    from asyncio import Task
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yaoki.core.pipeline.pipeline import Pipeline
+    from yaoki.core.shutdown import Shutdown
+    from yaoki.systems.chat.configuration import ChatConfiguration
+    from yaoki.systems.chat.message import Message
+    from yaoki.systems.chat.reply import Reply
+    from yaoki.systems.chat.switches import FaultName, Switch
+
+__all__ = ["ChatService"]
+
+
+class ChatService:
+    """The chat of one process. Made in the event loop that it serves; `start` once, `close` at the end."""
+
+    def __init__(
+        self,
+        configuration: ChatConfiguration,
+        folder: Path,
+        shutdown: Shutdown,
+        *,
+        watch: Callable[[Preparation], object] = lambda preparation: None,
+    ) -> None:
+        self.configuration = configuration
+        self.shutdown = shutdown
+        self.opening = Opening()
+        self.preparation = Preparation(folder, self._prepared)
+        self._watch = watch
+        # Contain: two dependencies, each behind a pipeline of its own, and a bound on what is answered at once.
+        self.retrieval = Retrieval(configuration, lambda: self.preparation.index)
+        self.answering = Answering(configuration, lambda: self.preparation.index)
+        self.admission = Bulkhead(configuration.max_concurrent, name="chat")
+        # Judge: startup waits for the index; readiness for nothing, since a degraded answer is always possible.
+        self.checks = HealthChecks(
+            # One run that ends when the index is there: an index that is being built is no failure.
+            HealthCheck("index", self._check_index, groups=("startup",), timeout=600.0),
+            HealthCheck("vector", partial(_check_circuit, self.retrieval.pipeline), critical=False, period=5.0),
+            HealthCheck("llm", partial(_check_circuit, self.answering.pipeline), critical=False, period=5.0),
+        )
+        self.probes = Probes(self.checks, shutdown)
+        # Degrade: the mode of each answer, and the one that the service reports.
+        self.turns = Turns(
+            self.retrieval,
+            self.answering,
+            cache=AnswerCache(),
+            faq=Faq(),
+            progress=lambda: self.preparation.percent,
+            version=lambda: self.preparation.version,
+        )
+        self.reported = ReportedMode(
+            self.turns.ladder,
+            worsen_after=configuration.mode_worsen_after,
+            recover_after=configuration.mode_recover_after,
+            name="chat",
+        )
+        self.latest_mode = self.reported.current.name
+        """The mode of the latest answer; better than the reported one while the service recovers."""
+        # Report: metrics, logs, and the live feed of the page.
+        self.collector = YaokiCollector(checks=self.checks, modes={"chat": self.reported}, shutdown=shutdown)
+        self.feed = Feed({"chat-vector": "vector", "chat-llm": "llm"}, self.state)
+        self._subscriptions: list[Callable[[], None]] = []
+        self._checking: Task[None] | None = None
+
+    def start(self) -> None:
+        """Subscribe to what happens, and begin to check."""
+        self._subscriptions = [subscribe_logs(), events.subscribe(self.feed.hear)]
+        self._checking = self.checks.start()
+        self.shutdown.add_step("end the live feed", self.feed.close)
+        self.shutdown.add_step("end the preparation", self.preparation.stop)
+
+    def close(self) -> None:
+        """End what `start` began."""
+        self.checks.stop()
+        self._checking = None
+        self.collector.close()
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+
+    async def reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
+        """Reply to one message. Raises BulkheadFullError where too many are answered already; never for a dependency."""
+        return await self.admission.acall(self._reply, message, accept_language, request_id)
+
+    async def _reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
+        began = clock.now()
+        with deadline.within(message.deadline):
+            reply = await self.turns.reply(message.text, accept_language, request_id)
+        if self.preparation.index is not None:
+            # Before that, an answer without the documents says nothing about the two dependencies.
+            self.reported.observe(self.turns.ladder[reply.mode])
+            self.latest_mode = reply.mode
+        self.feed.tell("answered", request_id=request_id, mode=reply.mode, engine=reply.engine, took=clock.now() - began)
+        return reply
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """The switch of each part that can be broken by hand."""
+        return {switch.part: switch for switch in (self.retrieval.switch, self.answering.switch)}
+
+    def set_fault(self, part: str, fault: FaultName | None) -> None:
+        """Break or heal a part by hand. Raises KeyError for a part that there is not."""
+        self.switches[part].set(fault)
+        self.feed.tell("switched", part=part, fault=fault)
+
+    def faults(self) -> dict[str, FaultName | None]:
+        """What is wrong with each part, by hand."""
+        return {part: switch.fault for part, switch in self.switches.items()}
+
+    def state(self) -> dict[str, Any]:
+        """What works right now, JSON-ready."""
+        return {
+            "version": yaoki.__version__,
+            **self.reported.snapshot(),
+            "latest_mode": self.latest_mode,
+            "preparation": self.preparation.to_dict(),
+            "parts": [self._part(each.pipeline, each.switch) for each in (self.retrieval, self.answering)],
+            "stopping": self.shutdown.requested,
+        }
+
+    def _part(self, pipeline: Pipeline, switch: Switch) -> dict[str, Any]:
+        return {
+            "part": switch.part,
+            "pipeline": pipeline.name,
+            "fault": switch.fault,
+            "breaker": _breaker(pipeline).snapshot(),
+            "duration": judge(pipeline).value,
+            "window": self.configuration.breaker_window,
+        }
+
+    def _prepared(self) -> None:
+        self.feed.changed()
+        self._watch(self.preparation)
+
+    async def _check_index(self) -> str:
+        return f"{len(await self.preparation.ready())} passages"
+
+
+def _breaker(pipeline: Pipeline) -> CircuitBreaker:
+    return next(policy for policy in pipeline.policies if isinstance(policy, CircuitBreaker))
+
+
+async def _check_circuit(pipeline: Pipeline) -> str:
+    # Read, never called: a check sends no traffic of its own to a dependency.
+    state = _breaker(pipeline).state.value
+    if state != "closed":
+        raise RuntimeError(f"its circuit is {state}")
+    return "its circuit is closed"
