@@ -86,7 +86,7 @@ def test_g1_at_most_three_entries_and_one_for_each_document() -> None:
     found = answer("boil water", [*parts[:2], *others]).entries
 
     assert [entry.title for entry in found] == ["a.f", "b.x", "b.y"]
-    assert [extract.text for extract in found[0].extracts][0] == "Boil water."
+    assert next(extract.text for extract in found[0].extracts) == "Boil water."
     assert found[0].id == "a.f#3"
 
 

@@ -174,12 +174,14 @@ def _open(file: Path) -> sqlite3.Connection:
     if not file.exists():
         raise DataFolderError(file.parent, f"{file.name} is gone")
     address = file.absolute().as_uri()
+    connection = sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
     try:
-        connection = sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
         connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        connection.close()
         log = file.with_name(f"{file.name}-wal")
-        if _primary(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or (log.exists() and log.stat().st_size):
+        waiting = log.exists() and log.stat().st_size > 0
+        if waiting or _primary(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, timeout=_BUSY_SECONDS)
     return connection

@@ -19,7 +19,13 @@ __all__ = ["PublicNames", "is_public"]
 Thing = tuple[str, str]
 
 # Modules that users reach under another name.
-_MODULES = {"posixpath": "os.path", "ntpath": "os.path", "genericpath": "os.path", "builtins": ""}
+_MODULES = {
+    "posixpath": "os.path",
+    "ntpath": "os.path",
+    "genericpath": "os.path",
+    "_collections_abc": "collections.abc",
+    "builtins": "",
+}
 # Private in all but name.
 _PRIVATE = frozenset({"posix", "nt"})
 # What the source publishes by running code, or hides behind a factory.
@@ -96,7 +102,7 @@ class PublicNames:
             return False
         if via.startswith(f"{module.module}."):
             return True
-        if _module_name(via) is not None and via not in _MODULES:
+        if _module_name(via) is not None:
             return False
         return not module.listed or name in module.listed or (name not in module.exports and name not in module.aliases)
 
