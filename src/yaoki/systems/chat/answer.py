@@ -7,6 +7,7 @@ has weighs most. Nothing is answered unless one of the first five passages cover
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
 from yaoki.systems.chat import extracts
@@ -160,7 +161,10 @@ def _part(hit: Hit) -> int:
 def _entry_text(number: int, entry: Entry) -> str:
     lines = [f"[{number}] {entry.signature or entry.title}"]
     for extract in entry.extracts:
-        lines.extend(filter(None, (extract.text, *(f"    {line}" for line in extract.block.split("\n") if extract.block))))
+        if extract.text:
+            lines.append(extract.text)
+        if extract.block:
+            lines.append(indent(extract.block, "    "))
     if entry.source:
         lines.append(f"({entry.source})")
     return "\n".join(lines)
