@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from yaoki.observe.policy_metrics import CIRCUIT_STATES, series_of
+from yaoki.observe.policy_metrics import ADDING, CIRCUIT_STATES, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
@@ -39,6 +39,7 @@ class KeyedMetrics:
     def __init__(self, keyed: Keyed, max_keys: int) -> None:
         self.keyed = keyed
         self.max_keys = max_keys
+        self._names = [name for name, _ in named_policies(keyed.prototype.policies)]
         self._shown: dict[Hashable, None] = {}
         self._seen: dict[Hashable, dict[Place, float]] = {}
         self._gone: dict[Place, float] = {}
@@ -59,8 +60,8 @@ class KeyedMetrics:
 
     def _own(self, state: KeyState) -> list[tuple[str, Policy]]:
         # What all keys share is shown with the pipeline itself.
-        shared = {id(policy) for policy in self.keyed.prototype.policies}
-        return [(name, policy) for name, policy in named_policies(state.policies) if id(policy) not in shared]
+        places = zip(self._names, state.policies, self.keyed.prototype.policies, strict=True)
+        return [(name, policy) for name, policy, shared in places if policy is not shared]
 
     def others(self, now: float) -> dict[Place, float]:
         """The sums over the keys that have no series of their own."""
@@ -84,12 +85,14 @@ class KeyedMetrics:
     def _counted(self, state: KeyState, now: float, sums: dict[Place, float]) -> dict[Place, float]:
         counted: dict[Place, float] = {}
         for name, policy in self._own(state):
-            for series in series_of(policy.snapshot(now)):
-                if series.row.adds:
-                    place = (name, series.row, series.labels)
-                    sums[place] = sums.get(place, 0.0) + series.value
-                    if series.row.counter:
-                        counted[place] = series.value
+            rows = ADDING.get(policy.kind)
+            if not rows:
+                continue
+            for row, labels, value in series_of(policy.snapshot(now), rows):
+                place = (name, row, labels)
+                sums[place] = sums.get(place, 0.0) + value
+                if row.counter:
+                    counted[place] = value
         return counted
 
     def states(self) -> Iterator[tuple[str, dict[str, int]]]:

@@ -7,7 +7,7 @@ as a series of `yaoki_policy`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     Labels: TypeAlias = tuple[tuple[str, str], ...]
 
-__all__ = ["CIRCUIT_STATES", "ROWS", "STATE", "STRATEGY_ROWS", "Row", "Series", "series_of"]
+__all__ = ["ADDING", "CIRCUIT_STATES", "ROWS", "STATE", "STRATEGY_ROWS", "Row", "Series", "series_of"]
 
 CIRCUIT_STATES = ("closed", "open", "half_open")
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity, since rows are keys of sums over many keys.
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One metric from one field of a snapshot.
 
@@ -38,8 +39,7 @@ class Row:
     states: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """One value with the labels that its row gives it."""
 
     row: Row
@@ -127,6 +127,9 @@ ROWS: dict[str, tuple[Row, ...]] = {
 }
 """The rows by the kind of policy. The buckets of a latency histogram are shown as one, see `families.py`."""
 
+ADDING: dict[str, tuple[Row, ...]] = {kind: tuple(row for row in rows if row.adds) for kind, rows in ROWS.items()}
+"""Of them, those whose sum over many keys says something."""
+
 STRATEGY_ROWS: tuple[Row, ...] = (
     Row("yaoki_cached_fallback_entries", "Answers that are kept.", "entries"),
     _counter("yaoki_cached_fallback_hits", "Answers that were given from memory.", "hits"),
@@ -151,11 +154,11 @@ def series_of(snapshot: Mapping[str, object], rows: tuple[Row, ...] | None = Non
         )
     for row in rows:
         value = snapshot.get(row.field)
-        if row.states:
+        if isinstance(value, (int, float)):
+            yield Series(row, row.labels, float(value))
+        elif row.states:
             for state in row.states:
                 yield Series(row, (*row.labels, ("state", state)), float(value == state))
-        elif row.by and isinstance(value, dict):
+        elif isinstance(value, dict):
             for name, number in value.items():
                 yield Series(row, (*row.labels, (row.by, str(name))), float(number))
-        elif isinstance(value, (int, float)):
-            yield Series(row, row.labels, float(value))
