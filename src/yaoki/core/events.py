@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from yaoki.core.faults.record import Fault
+    from yaoki.core.recovery.report import RecoveryReport
 
     Listener: TypeAlias = Callable[["Event"], object]
 
 __all__ = [
+    "AnomalyFound",
     "AnswerReplaced",
     "CallFailed",
     "CallRaised",
@@ -30,8 +32,13 @@ __all__ = [
     "Event",
     "HedgeStarted",
     "ModeChanged",
+    "RecoveryEnded",
+    "RecoveryStarted",
+    "RepairEnded",
     "RetryGivenUp",
     "RetryScheduled",
+    "SubjectIsolated",
+    "SubjectRecovered",
     "emit",
     "listener_errors",
     "subscribe",
@@ -225,6 +232,108 @@ class ModeChanged(Event):
         self.previous: str = previous
         self.mode: str = mode
         self.after: float = after
+
+
+class RecoveryStarted(Event):
+    """A recovery begins. `run`: its id, which all its events carry; `recovery`: the name of the loop."""
+
+    __slots__ = ("dry_run", "recovery", "run", "strategy")
+
+    def __init__(self, *, recovery: str, run: str, strategy: str, dry_run: bool) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.strategy = strategy
+        self.dry_run = dry_run
+
+
+class AnomalyFound(Event):
+    """A recovery deals with an anomaly. `decision`: repair or report; `resumed`: left over by a process that has ended."""
+
+    __slots__ = ("decision", "detail", "kind", "recovery", "resumed", "run", "severity", "subject")
+
+    def __init__(
+        self, *, recovery: str, run: str, subject: str, kind: str, severity: str, detail: str, decision: str, resumed: bool
+    ) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.subject = subject
+        self.kind = kind
+        self.severity = severity
+        self.detail = detail
+        self.decision = decision
+        self.resumed = resumed
+
+
+class RepairEnded(Event):
+    """A rung of a repair ladder was tried. `ok`: the subject is well again; `fault`: what it raised, classified."""
+
+    __slots__ = ("attempt", "detail", "fault", "ok", "recovery", "run", "step", "subject")
+
+    def __init__(
+        self, *, recovery: str, run: str, subject: str, step: str, attempt: int, ok: bool, detail: str, fault: Fault | None
+    ) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.subject = subject
+        self.step = step
+        self.attempt = attempt
+        self.ok = ok
+        self.detail = detail
+        self.fault = fault
+
+
+class SubjectIsolated(Event):
+    """A subject is kept out of use, by recovery or by an operator. `next_at`: wall time of the next try; None: a person's turn."""
+
+    __slots__ = ("attempts", "by", "category", "command", "next_at", "reason", "recovery", "run", "subject")
+
+    def __init__(
+        self,
+        *,
+        recovery: str,
+        run: str,
+        subject: str,
+        by: str,
+        reason: str,
+        category: str,
+        command: str,
+        attempts: int,
+        next_at: float | None,
+    ) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.subject = subject
+        self.by = by
+        self.reason = reason
+        self.category = category
+        self.command = command
+        self.attempts = attempts
+        self.next_at = next_at
+
+
+class SubjectRecovered(Event):
+    """A subject is well again, or an operator has ended its isolation. `was_isolated`: it had been kept out of use."""
+
+    __slots__ = ("by", "kind", "recovery", "run", "subject", "was_isolated")
+
+    def __init__(self, *, recovery: str, run: str, subject: str, kind: str, by: str, was_isolated: bool) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.subject = subject
+        self.kind = kind
+        self.by = by
+        self.was_isolated = was_isolated
+
+
+class RecoveryEnded(Event):
+    """A recovery has ended. `report` has its counts and errors."""
+
+    __slots__ = ("recovery", "report", "run")
+
+    def __init__(self, *, recovery: str, run: str, report: RecoveryReport) -> None:
+        self.recovery = recovery
+        self.run = run
+        self.report = report
 
 
 listeners: tuple[Listener, ...] = ()
