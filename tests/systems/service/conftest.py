@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +40,7 @@ class Example:
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
         self._threads = ThreadPoolExecutor(4)
+        self.let_go = threading.Event()
         self.client = httpx.Client(base_url=self.address or "http://unused", trust_env=False, timeout=PATIENCE)
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
@@ -47,9 +49,23 @@ class Example:
     def stop(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 
-    def ask(self, path: str, **parameters: Any) -> Future[httpx.Response]:
+    def ask(self, path: str) -> Future[httpx.Response]:
         """A request on a connection of its own; returns when the service is at it."""
-        answer = self._threads.submit(httpx.get, self.address + path, params=parameters, timeout=PATIENCE, trust_env=False)
+        return self._at_it(path, self._threads.submit(httpx.get, self.address + path, timeout=PATIENCE, trust_env=False))
+
+    def upload(self) -> Future[httpx.Response]:
+        """A request of 4 bytes, whose end is sent when the test says `let_go`; returns when the service is at it."""
+
+        def body() -> Iterator[bytes]:
+            yield b"ab"
+            self.let_go.wait(PATIENCE)
+            yield b"cd"
+
+        url = f"{self.address}/upload"
+        sent = self._threads.submit(lambda: httpx.post(url, content=body(), timeout=PATIENCE, trust_env=False))
+        return self._at_it("/upload", sent)
+
+    def _at_it(self, path: str, answer: Future[httpx.Response]) -> Future[httpx.Response]:
         wait_for(lambda: answer.done() or any(path in name for name in self.get("/left").json()))
         return answer
 
@@ -79,6 +95,7 @@ class Example:
         return [record for record in self.log() if record["message"] == message]
 
     def close(self) -> None:
+        self.let_go.set()
         self.client.close()
         if self.process.poll() is None:
             self.process.kill()
@@ -116,3 +133,12 @@ def start(tmp_path: Path) -> Iterator[Examples]:
     yield examples
     for example in examples.started:
         example.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """One service for all tests of a module that leave it as it was."""
+    place = tmp_path_factory.mktemp("running")
+    example = Example(place / "data", place / "errors.log")
+    yield example
+    example.close()

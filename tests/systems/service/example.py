@@ -1,6 +1,6 @@
 """A small service as a user would write it: `python -m tests.systems.service.example --data FOLDER [--port N]`.
 
-Prints its address, then serves until it is told to end. `/slow`, `/stream` and `/feed` stay open, `/ask` fails as told.
+Prints its address, then serves until it is told to end. `/upload`, `/wait`, `/stream` and `/feed` stay open, `/ask` fails as told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -82,10 +82,13 @@ def application(settings: Settings, shutdown: Shutdown, token: Token) -> FastAPI
     async def left() -> list[str]:
         return shutdown.left()
 
-    @app.get("/slow")
-    async def slow(seconds: float) -> str:
-        await asyncio.sleep(seconds)
-        return "at last"
+    @app.post("/upload")
+    async def upload(request: Request) -> int:
+        return sum([len(chunk) async for chunk in request.stream()])
+
+    @app.get("/wait")
+    async def wait() -> None:
+        await asyncio.Event().wait()
 
     @app.get("/stuck")
     def stuck() -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.systems.service.conftest import Examples
+from tests.systems.service.conftest import Example, Examples
+
+pytestmark = pytest.mark.timeout(60)
 
 
-def test_x5_a_service_is_for_this_machine_alone(start: Examples) -> None:
+def test_x5_a_service_is_for_this_machine_alone(running: Example) -> None:
     """SPEC X5: it listens on the loopback address unless told otherwise."""
-    assert start().address.startswith("http://127.0.0.1:")
+    assert running.address.startswith("http://127.0.0.1:")
 
 
 def test_x5_a_taken_port_is_named(start: Examples) -> None:
@@ -82,17 +84,16 @@ def test_h4_an_application_that_does_not_start_says_why(start: Examples) -> None
     assert "Traceback" not in service.errors.read_text("utf-8")
 
 
-def test_x5_the_token_is_made_for_its_owner_alone(start: Examples) -> None:
+def test_x5_the_token_is_made_for_its_owner_alone(running: Example) -> None:
     """SPEC X5: on the first start, into the data folder, readable by nobody else; the logs do not know it."""
-    service = start()
-    file = service.data / "token"
+    file = running.data / "token"
     token = file.read_text().strip()
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(service.data.stat().st_mode) == 0o700
-    reset = service.client.post("/reset", headers={"Authorization": f"Bearer {token}"})
+    assert stat.S_IMODE(running.data.stat().st_mode) == 0o700
+    reset = running.client.post("/reset", headers={"Authorization": f"Bearer {token}"})
     assert (reset.status_code, reset.json()) == (200, "closed")
-    assert token not in service.errors.read_text("utf-8")
+    assert token not in running.errors.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -105,22 +106,19 @@ def test_x5_the_token_is_made_for_its_owner_alone(start: Examples) -> None:
         ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
     ],
 )
-def test_x5_nobody_else_changes_anything(start: Examples, headers: dict[str, str], status: int) -> None:
+def test_x5_nobody_else_changes_anything(running: Example, headers: dict[str, str], status: int) -> None:
     """SPEC X5: neither without the token, nor with it from a foreign page."""
-    service = start()
-    token = (service.data / "token").read_text().strip()
+    token = (running.data / "token").read_text().strip()
     entitled = {"Authorization": f"Bearer {token}"} if status == 403 else {}
 
-    refused = service.client.post("/reset", headers={**entitled, **headers})
+    refused = running.client.post("/reset", headers={**entitled, **headers})
 
     assert refused.status_code == status
     assert token not in refused.text
 
 
-def test_x5_the_lock_file_says_who_is_there(start: Examples) -> None:
+def test_x5_the_lock_file_says_who_is_there(running: Example) -> None:
     """SPEC X5: for who looks for the service: its process and its address."""
-    service = start()
+    holder = json.loads((running.data / "instance.lock").read_text())
 
-    holder = json.loads((service.data / "instance.lock").read_text())
-
-    assert (holder["pid"], holder["address"]) == (service.process.pid, service.address)
+    assert (holder["pid"], holder["address"]) == (running.process.pid, running.address)

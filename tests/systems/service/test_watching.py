@@ -11,6 +11,8 @@ from tests.systems.service.conftest import Example, Examples, wait_for
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
+pytestmark = pytest.mark.timeout(60)
+
 
 def scraped(service: Example) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     text = service.get("/metrics").text
@@ -24,18 +26,17 @@ def series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-def test_h2_probes_answer(start: Examples) -> None:
+def test_h2_probes_answer(running: Example) -> None:
     """SPEC H2: 200 for a service that has started; the verbose form has a line for each check."""
-    service = start()
-    wait_for(lambda: service.get("/readyz").status_code == 200)
+    wait_for(lambda: running.get("/readyz").status_code == 200)
 
-    assert service.get("/livez").text == "ok"
-    assert service.get("/startupz").status_code == 200
-    verbose = service.client.get("/readyz?verbose")
+    assert running.get("/livez").text == "ok"
+    assert running.get("/startupz").status_code == 200
+    verbose = running.client.get("/readyz?verbose")
     assert "[+]started ok\n" in verbose.text
     assert "[+]oracle ok\n" in verbose.text
     assert verbose.headers["cache-control"] == "no-store"
-    assert service.client.head("/livez").status_code == 200
+    assert running.client.head("/livez").status_code == 200
 
 
 def test_h2_a_dead_dependency_is_told_and_fails_no_probe(start: Examples) -> None:
@@ -96,9 +97,9 @@ def test_o1_both_formats_are_spoken(start: Examples) -> None:
     assert scraped(service)[series("yaoki_breaker_state", **peer, state="open")] == 1
 
 
-def test_o1_the_process_is_in_the_metrics(start: Examples) -> None:
+def test_o1_the_process_is_in_the_metrics(running: Example) -> None:
     """SPEC O1: with what prometheus_client itself knows."""
-    assert "process_resident_memory_bytes" in {name for name, _ in scraped(start())}
+    assert "process_resident_memory_bytes" in {name for name, _ in scraped(running)}
 
 
 def test_o3_the_log_is_json_and_tells_each_failure_once(start: Examples) -> None:
@@ -116,31 +117,28 @@ def test_o3_the_log_is_json_and_tells_each_failure_once(start: Examples) -> None
     assert "a secret text" not in service.errors.read_text("utf-8")
 
 
-def test_o3_a_request_that_fails_is_logged_once(start: Examples) -> None:
+def test_o3_a_request_that_fails_is_logged_once(running: Example) -> None:
     """SPEC O3: with its id, its classification and where it happened; the connection can be used further."""
-    service = start()
-
-    failed = service.get("/ask", error="bug")
+    failed = running.get("/ask", error="bug")
 
     assert failed.status_code == 500
-    assert service.get("/ask").json() == "42"
-    (told,) = [record for record in service.log() if "exception" in record]
+    assert running.get("/ask").json() == "42"
+    (told,) = [record for record in running.log() if "exception" in record]
     assert (told["message"], told["path"], told["request_id"]) == ("request failed", "/ask", failed.headers["x-request-id"])
     assert (told["error"], told["level"]) == ("ZeroDivisionError", "error")
 
 
 @pytest.mark.parametrize("given", ["", "two\twords", "x" * 65, "a;b"])
-def test_x5_a_request_id_that_could_do_harm_is_replaced(start: Examples, given: str) -> None:
+def test_x5_a_request_id_that_could_do_harm_is_replaced(running: Example, given: str) -> None:
     """SPEC X5: the service makes one of its own."""
-    response = start().client.get("/livez", headers={"X-Request-Id": given})
+    response = running.client.get("/livez", headers={"X-Request-Id": given})
 
     assert len(response.headers["x-request-id"]) == 16
 
 
-def test_x5_a_path_writes_no_lines_into_the_log(start: Examples) -> None:
+def test_x5_a_path_writes_no_lines_into_the_log(running: Example) -> None:
     """SPEC X5: one record is one line of JSON, whatever was asked for."""
-    service = start()
-    httpx.get(f"{service.address}/%0A%7B%22level%22:%22critical%22%7D", trust_env=False)
+    httpx.get(f"{running.address}/%0A%7B%22level%22:%22critical%22%7D", trust_env=False)
 
-    wait_for(lambda: bool(service.logged("request")))
-    assert service.logged("request")[-1]["path"] == '/\n{"level":"critical"}'
+    wait_for(lambda: bool(running.logged("request")))
+    assert running.logged("request")[-1]["path"] == '/\n{"level":"critical"}'
