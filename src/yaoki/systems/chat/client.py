@@ -6,13 +6,14 @@ A service on this machine is found by its data folder, where its address and its
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.service.data_directory import LOCK_FILE, data_directory
-from yaoki.service.tokens import Token
+from yaoki.service.tokens import TOKEN_FILE, Token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,13 @@ def find_service(configuration: ChatConfiguration, url: str | None) -> Client:
     if url is None:
         url = _address(folder) or f"http://{configuration.host}:{configuration.port}"
     # As long as the service itself may take, and a little for the way.
-    return Client(url, Token.load("chat", folder), configuration.vector_timeout + configuration.llm_timeout + 5.0)
+    return Client(url, _token(folder), configuration.vector_timeout + configuration.llm_timeout + 5.0)
+
+
+def _token(folder: Path) -> Token | None:
+    """The token of the service, if it is known here. A client makes none."""
+    known = "YAOKI_CHAT_TOKEN" in os.environ or "YAOKI_CHAT_TOKEN_FILE" in os.environ or (folder / TOKEN_FILE).exists()
+    return Token.load("chat", folder) if known else None
 
 
 def _address(folder: Path) -> str | None:
@@ -47,7 +54,7 @@ def _address(folder: Path) -> str | None:
 class Client:
     """One running service. `timeout`: seconds for one request."""
 
-    def __init__(self, url: str, token: Token, timeout: float) -> None:
+    def __init__(self, url: str, token: Token | None, timeout: float) -> None:
         self.url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
@@ -58,7 +65,8 @@ class Client:
 
     def switch(self, part: str, fault: str | None) -> dict[str, Any]:
         """Break a part, or heal it with None; returns what is wrong with each part. Raises ServiceError."""
-        return self._post("/switches", {"part": part, "fault": fault}, {"Authorization": f"Bearer {self._token.reveal()}"})
+        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token.reveal()}"}
+        return self._post("/switches", {"part": part, "fault": fault}, headers)
 
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         try:
@@ -75,9 +83,8 @@ class Client:
         if response.is_success:
             return found
         reason = found.get("reason", f"status {response.status_code}")
-        way_out = (
-            f"\nThe token is {self._token.source}; another is named with YAOKI_CHAT_TOKEN."
-            if response.status_code == 401
-            else ""
-        )
+        way_out = ""
+        if response.status_code == 401:
+            used = "No token is known here" if self._token is None else f"The token was {self._token.source}"
+            way_out = f"\n{used}; name the right one with the environment variable YAOKI_CHAT_TOKEN."
         raise ServiceError(f"The chat service at {self.url} refused: {reason}{way_out}")

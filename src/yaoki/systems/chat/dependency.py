@@ -26,14 +26,24 @@ VECTOR = "vector"
 LLM = "llm"
 """The answerer: an answer from passages."""
 
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 5.0
+
 T = TypeVar("T")
 
 
 def dependency_pipeline(name: str, *, total: float, attempt: float, configuration: ChatConfiguration) -> Pipeline:
-    """The pipeline of one dependency. `total` and `attempt` are seconds."""
+    """The pipeline of one dependency. `total` and `attempt` are seconds.
+
+    The waits between attempts begin with 0.5 s, double up to 5 s and have full jitter; they are shorter in proportion where they
+    could take more than half of `total`.
+    """
+    attempts = configuration.retry_max_attempts
+    longest = sum(min(_FIRST_WAIT * 2.0**number, _LONGEST_WAIT) for number in range(attempts - 1))
+    scale = min(1.0, 0.5 * total / longest) if longest else 1.0
     return Pipeline(
         Timeout(total),
-        Retry(configuration.retry_max_attempts, exponential(0.5, multiplier=2.0, cap=5.0)),
+        Retry(attempts, exponential(_FIRST_WAIT * scale, multiplier=2.0, cap=_LONGEST_WAIT * scale)),
         CircuitBreaker(
             failure_rate=configuration.breaker_failure_rate,
             minimum_calls=configuration.breaker_minimum_calls,
