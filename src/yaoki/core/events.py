@@ -240,10 +240,10 @@ class RecoveryStarted(Event):
     __slots__ = ("dry_run", "recovery", "run", "strategy")
 
     def __init__(self, *, recovery: str, run: str, strategy: str, dry_run: bool) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.strategy = strategy
-        self.dry_run = dry_run
+        self.recovery: str = recovery
+        self.run: str = run
+        self.strategy: str = strategy
+        self.dry_run: bool = dry_run
 
 
 class AnomalyFound(Event):
@@ -254,14 +254,14 @@ class AnomalyFound(Event):
     def __init__(
         self, *, recovery: str, run: str, subject: str, kind: str, severity: str, detail: str, decision: str, resumed: bool
     ) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.subject = subject
-        self.kind = kind
-        self.severity = severity
-        self.detail = detail
-        self.decision = decision
-        self.resumed = resumed
+        self.recovery: str = recovery
+        self.run: str = run
+        self.subject: str = subject
+        self.kind: str = kind
+        self.severity: str = severity
+        self.detail: str = detail
+        self.decision: str = decision
+        self.resumed: bool = resumed
 
 
 class RepairEnded(Event):
@@ -272,14 +272,14 @@ class RepairEnded(Event):
     def __init__(
         self, *, recovery: str, run: str, subject: str, step: str, attempt: int, ok: bool, detail: str, fault: Fault | None
     ) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.subject = subject
-        self.step = step
-        self.attempt = attempt
-        self.ok = ok
-        self.detail = detail
-        self.fault = fault
+        self.recovery: str = recovery
+        self.run: str = run
+        self.subject: str = subject
+        self.step: str = step
+        self.attempt: int = attempt
+        self.ok: bool = ok
+        self.detail: str = detail
+        self.fault: Fault | None = fault
 
 
 class SubjectIsolated(Event):
@@ -300,15 +300,15 @@ class SubjectIsolated(Event):
         attempts: int,
         next_at: float | None,
     ) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.subject = subject
-        self.by = by
-        self.reason = reason
-        self.category = category
-        self.command = command
-        self.attempts = attempts
-        self.next_at = next_at
+        self.recovery: str = recovery
+        self.run: str = run
+        self.subject: str = subject
+        self.by: str = by
+        self.reason: str = reason
+        self.category: str = category
+        self.command: str = command
+        self.attempts: int = attempts
+        self.next_at: float | None = next_at
 
 
 class SubjectRecovered(Event):
@@ -317,12 +317,12 @@ class SubjectRecovered(Event):
     __slots__ = ("by", "kind", "recovery", "run", "subject", "was_isolated")
 
     def __init__(self, *, recovery: str, run: str, subject: str, kind: str, by: str, was_isolated: bool) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.subject = subject
-        self.kind = kind
-        self.by = by
-        self.was_isolated = was_isolated
+        self.recovery: str = recovery
+        self.run: str = run
+        self.subject: str = subject
+        self.kind: str = kind
+        self.by: str = by
+        self.was_isolated: bool = was_isolated
 
 
 class RecoveryEnded(Event):
@@ -331,9 +331,9 @@ class RecoveryEnded(Event):
     __slots__ = ("recovery", "report", "run")
 
     def __init__(self, *, recovery: str, run: str, report: RecoveryReport) -> None:
-        self.recovery = recovery
-        self.run = run
-        self.report = report
+        self.recovery: str = recovery
+        self.run: str = run
+        self.report: RecoveryReport = report
 
 
 listeners: tuple[Listener, ...] = ()

@@ -68,9 +68,12 @@ class Window:
 
     __slots__ = ("failed", "ok")
 
+    failed: int
+    ok: int
+
     def __init__(self) -> None:
-        self.ok: int = 0
-        self.failed: int = 0
+        self.ok = 0
+        self.failed = 0
 
     def fail_locked(self, limits: Thresholds, now: float, *, slow: bool) -> bool:
         """Count a failure; True: open."""
@@ -93,6 +96,8 @@ class Held(Window):
     """A circuit that a person holds closed: counts, and never trips (SPEC B6)."""
 
     __slots__ = ()
+
+    failed: int
 
     edge: float = float("inf")
     """Read by the healthy path of a breaker with a time window: here there is never a bucket to turn."""
@@ -175,6 +180,8 @@ class Calls(Window):
     """
 
     __slots__ = ("_failures",)
+
+    failed: int
 
     def __init__(self) -> None:
         super().__init__()

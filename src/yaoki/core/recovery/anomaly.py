@@ -50,13 +50,13 @@ class Anomaly:
         held: bool = False,
         facts: Mapping[str, object] | None = None,
     ) -> None:
-        self.kind = word("kind", kind)
-        self.subject = word("subject", subject)
-        self.detail = detail
-        self.severity = severity
-        self.age = age
-        self.detected_at = clock.wall() if detected_at is None else detected_at
-        self.held = held
+        self.kind: str = word("kind", kind)
+        self.subject: str = word("subject", subject)
+        self.detail: str = detail
+        self.severity: Severity = severity
+        self.age: float | None = age
+        self.detected_at: float = clock.wall() if detected_at is None else detected_at
+        self.held: bool = held
         self.facts: dict[str, object] = _facts(facts)
 
     def to_dict(self) -> dict[str, object]:
@@ -95,9 +95,9 @@ class Detector:
     def __init__(self, name: str, find: Callable[[], Found] | Callable[[], Awaitable[Found]], *, timeout: float = 60.0) -> None:
         if not callable(find):
             raise ConfigurationError(f"find must be callable without arguments, not {find!r}")
-        self.name = word("name", name)
-        self.find = find
-        self.timeout = duration("timeout", timeout)
+        self.name: str = word("name", name)
+        self.find: Callable[[], Found] | Callable[[], Awaitable[Found]] = find
+        self.timeout: float = duration("timeout", timeout)
 
     def __repr__(self) -> str:
         return f"<Detector {self.name}>"
@@ -109,8 +109,8 @@ class Verdict:
     __slots__ = ("detail", "ok")
 
     def __init__(self, ok: bool, detail: str = "") -> None:
-        self.ok = ok
-        self.detail = detail
+        self.ok: bool = ok
+        self.detail: str = detail
 
     def __repr__(self) -> str:
         return f"Verdict({self.ok}{f', {self.detail!r}' if self.detail else ''})"

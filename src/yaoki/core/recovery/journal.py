@@ -43,11 +43,11 @@ class Item:
     __slots__ = ("anomaly", "attempt", "run", "tag", "verify_first")
 
     def __init__(self, run: str, tag: str, anomaly: Anomaly, attempt: int, *, verify_first: bool = False) -> None:
-        self.run = run
-        self.tag = tag
-        self.anomaly = anomaly
-        self.attempt = attempt
-        self.verify_first = verify_first
+        self.run: str = run
+        self.tag: str = tag
+        self.anomaly: Anomaly = anomaly
+        self.attempt: int = attempt
+        self.verify_first: bool = verify_first
 
 
 class Step:
@@ -56,9 +56,9 @@ class Step:
     __slots__ = ("attempt", "state", "ticket")
 
     def __init__(self, state: str, attempt: int, ticket: str | None) -> None:
-        self.state = state
-        self.attempt = attempt
-        self.ticket = ticket
+        self.state: str = state
+        self.attempt: int = attempt
+        self.ticket: str | None = ticket
 
 
 class Journal:
@@ -67,7 +67,7 @@ class Journal:
     __slots__ = ("_connection", "_gate", "_lock", "_users", "path")
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self.path = None if path is None else os.fspath(path)
+        self.path: str | None = None if path is None else os.fspath(path)
         self.renew()
 
     def renew(self) -> None:

@@ -169,6 +169,7 @@ def _connect(target: str, *, uri: bool = False) -> sqlite3.Connection:
 def _open(path: str, notes: list[str]) -> sqlite3.Connection:
     connection = _connect(path)
     try:
+        _refuse_newer(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         _bring_up_to_date(connection, path, notes)
@@ -193,13 +194,17 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
+def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
+    found = _version(connection)
+    if found > len(SCHEMA):
+        raise ConfigurationError(f"journal: {path} has version {found}, and this Yaoki knows versions up to {len(SCHEMA)} only")
+
+
 def _bring_up_to_date(connection: sqlite3.Connection, path: str | None, notes: list[str]) -> None:
     newest = len(SCHEMA)
     found = _version(connection)
     if found == newest:
         return
-    if found > newest:
-        raise ConfigurationError(f"journal: {path} has version {found}, and this Yaoki knows versions up to {newest} only")
     if found and path is not None:
         copy = _free(f"{path}.version-{found}-{stamp()}")
         target = _connect(copy)

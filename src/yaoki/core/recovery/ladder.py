@@ -36,11 +36,11 @@ class Attempt:
     __slots__ = ("anomaly", "number", "run", "step", "tickets")
 
     def __init__(self, anomaly: Anomaly, run: str, step: str, number: int, tickets: tuple[str, ...] = ()) -> None:
-        self.anomaly = anomaly
-        self.run = run
-        self.step = step
-        self.number = number
-        self.tickets = tickets
+        self.anomaly: Anomaly = anomaly
+        self.run: str = run
+        self.step: str = step
+        self.number: int = number
+        self.tickets: tuple[str, ...] = tickets
 
     @property
     def subject(self) -> str:
@@ -94,12 +94,12 @@ class Repair:
     ) -> None:
         if not callable(action):
             raise ConfigurationError(f"action must be callable with an Attempt, not {action!r}")
-        self.name = word("name", name)
-        self.action = action
-        self.destructive = destructive
-        self.forced = forced
-        self.repeatable = repeatable
-        self.timeout = duration("timeout", timeout)
+        self.name: str = word("name", name)
+        self.action: Action = action
+        self.destructive: bool = destructive
+        self.forced: bool = forced
+        self.repeatable: bool = repeatable
+        self.timeout: float = duration("timeout", timeout)
 
     def __repr__(self) -> str:
         return f"<Repair {self.name}{', destructive' if self.destructive else ''}>"
@@ -125,17 +125,17 @@ class RepairLadder:
         verify_timeout: float = 60.0,
         command: str | Callable[[Anomaly], str] = "",
     ) -> None:
-        self.kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+        self.kinds: tuple[str] | tuple[str, ...] = (kinds,) if isinstance(kinds, str) else tuple(kinds)
         if not self.kinds:
             raise ConfigurationError("kinds must name at least one kind of anomaly")
-        self.repairs = repairs
+        self.repairs: tuple[Repair, ...] = repairs
         names = [repair.name for repair in repairs]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"repairs must have names of their own, not {', '.join(names)}")
         if not callable(verify):
             raise ConfigurationError(f"verify must be callable with an Anomaly, not {verify!r}")
-        self.verify = verify
-        self.verify_timeout = duration("verify_timeout", verify_timeout)
+        self.verify: Verification = verify
+        self.verify_timeout: float = duration("verify_timeout", verify_timeout)
         self._command = command
 
     def command(self, anomaly: Anomaly) -> str:

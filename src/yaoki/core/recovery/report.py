@@ -56,17 +56,17 @@ class Isolation:
         run: str = "",
         anomaly: Anomaly | None = None,
     ) -> None:
-        self.subject = subject
-        self.by = by
-        self.reason = reason
-        self.at = at
-        self.category = category
-        self.command = command
-        self.attempts = attempts
-        self.next_at = next_at
-        self.fault = fault
-        self.run = run
-        self.anomaly = anomaly
+        self.subject: str = subject
+        self.by: str = by
+        self.reason: str = reason
+        self.at: float = at
+        self.category: str = category
+        self.command: str = command
+        self.attempts: int = attempts
+        self.next_at: float | None = next_at
+        self.fault: Mapping[str, object] | None = fault
+        self.run: str = run
+        self.anomaly: Anomaly | None = anomaly
 
     @property
     def by_operator(self) -> bool:
@@ -96,11 +96,11 @@ class Handled:
         detail: str = "",
         tickets: Sequence[str] = (),
     ) -> None:
-        self.anomaly = anomaly
-        self.result = result
-        self.steps = tuple(steps)
-        self.detail = detail
-        self.tickets = tuple(tickets)
+        self.anomaly: Anomaly = anomaly
+        self.result: Result = result
+        self.steps: tuple[str, ...] = tuple(steps)
+        self.detail: str = detail
+        self.tickets: tuple[str, ...] = tuple(tickets)
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready."""
@@ -140,17 +140,17 @@ class RecoveryReport:
     )
 
     def __init__(self, run: str, name: str, strategy: str, *, started_at: float, dry_run: bool) -> None:
-        self.run = run
-        self.name = name
-        self.strategy = strategy
-        self.started_at = started_at
-        self.dry_run = dry_run
-        self.took = 0.0
+        self.run: str = run
+        self.name: str = name
+        self.strategy: str = strategy
+        self.started_at: float = started_at
+        self.dry_run: bool = dry_run
+        self.took: float = 0.0
         self.handled: list[Handled] = []
         self.errors: list[str] = []
         self.notes: list[str] = []
-        self.continued = 0
-        self.stopped = False
+        self.continued: int = 0
+        self.stopped: bool = False
 
     def count(self, result: Result, kind: str | None = None) -> int:
         """How many anomalies, of one kind or of all, came to this result."""

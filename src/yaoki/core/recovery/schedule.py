@@ -35,9 +35,9 @@ class Every:
     __slots__ = ("jitter", "longest", "seconds")
 
     def __init__(self, seconds: float, *, jitter: float = 0.1) -> None:
-        self.seconds = duration("seconds", seconds)
-        self.jitter = share("jitter", jitter, zero=True)
-        self.longest = self.seconds * (1.0 + self.jitter)
+        self.seconds: float = duration("seconds", seconds)
+        self.jitter: float = share("jitter", jitter, zero=True)
+        self.longest: float = self.seconds * (1.0 + self.jitter)
 
     def first(self, now: float) -> float:
         return now
@@ -65,11 +65,11 @@ class Daily:
         hour, _, minute = time.partition(":")
         if not (hour.isdecimal() and minute.isdecimal() and len(minute) == 2 and int(hour) < 24 and int(minute) < 60):
             raise ConfigurationError(f"time must be a time of day from 00:00 to 23:59, not {time!r}")
-        self.hour = int(hour)
-        self.minute = int(minute)
-        self.jitter = duration("jitter", jitter, zero=True)
-        self.zone = zone
-        self.longest = 49 * 3600.0 + self.jitter
+        self.hour: int = int(hour)
+        self.minute: int = int(minute)
+        self.jitter: float = duration("jitter", jitter, zero=True)
+        self.zone: tzinfo | None = zone
+        self.longest: float = 49 * 3600.0 + self.jitter
 
     def first(self, now: float) -> float:
         return self._next(now) + self.jitter * clock.random()

@@ -36,12 +36,12 @@ class Request:
         force: bool = False,
         resume_only: bool = False,
     ) -> None:
-        self.strategy = strategy
-        self.dry_run = dry_run
-        self.staged = staged
-        self.only = only
-        self.force = force
-        self.resume_only = resume_only
+        self.strategy: Strategy = strategy
+        self.dry_run: bool = dry_run
+        self.staged: bool = staged
+        self.only: str | None = only
+        self.force: bool = force
+        self.resume_only: bool = resume_only
 
 
 class Service:
@@ -55,7 +55,7 @@ class Service:
         self._jobs: list[tuple[Schedule, Request]] = [(recover, Request(strategy, staged=staged))]
         if check is not None:
             self._jobs.append((check, Request(strategy, dry_run=True)))
-        self.stopped = False
+        self.stopped: bool = False
 
     def stop(self) -> None:
         """End it. From any thread."""

@@ -68,7 +68,7 @@ class Steps:
         self._behind = behind
         self._loop = loop
         self._parking = OnThread()
-        self.stopped = False
+        self.stopped: bool = False
 
     def stop(self) -> None:
         """End the wait for whatever runs, and everything after it. From any thread."""

@@ -39,18 +39,20 @@ class System:
         backoff: Backoff | None,
         hook_timeout: float,
     ) -> None:
-        self.name = word("name", name)
-        self.detectors = tuple(detectors)
+        self.name: str = word("name", name)
+        self.detectors: tuple[Detector, ...] = tuple(detectors)
         names = [detector.name for detector in self.detectors]
         if len(set(names)) < len(names):
             raise ConfigurationError(f"detectors must have names of their own, not {', '.join(names)}")
-        self.quarantine = quarantine
-        self.isolate = isolate
-        self.release = release
-        self.max_retries = whole("max_retries", max_retries, least=0)
+        self.quarantine: Quarantine | None = quarantine
+        self.isolate: Hook | None = isolate
+        self.release: Hook | None = release
+        self.max_retries: int = whole("max_retries", max_retries, least=0)
         # 5 minutes, half an hour, 3 hours.
-        self.backoff = exponential(300.0, multiplier=6.0, cap=6 * 3600.0, jitter="none") if backoff is None else backoff
-        self.hook_timeout = duration("hook_timeout", hook_timeout)
+        self.backoff: Backoff = (
+            exponential(300.0, multiplier=6.0, cap=6 * 3600.0, jitter="none") if backoff is None else backoff
+        )
+        self.hook_timeout: float = duration("hook_timeout", hook_timeout)
         self._ladders: dict[str, RepairLadder] = {}
         for ladder in ladders:
             self._add(ladder)

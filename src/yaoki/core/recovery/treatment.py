@@ -39,8 +39,8 @@ class Failure:
     __slots__ = ("fault", "reason")
 
     def __init__(self, reason: str, fault: Fault | None = None) -> None:
-        self.reason = one_line(reason)
-        self.fault = fault
+        self.reason: str = one_line(reason)
+        self.fault: Fault | None = fault
 
 
 _OVER = Failure("tried before the interruption")
