@@ -237,6 +237,27 @@ async def test_a_task_that_ignores_its_cancellation_is_left(virtual_clock: Virtu
     await task
 
 
+async def test_a_task_whose_work_is_just_over_is_not_cancelled(virtual_clock: VirtualClock) -> None:
+    """SPEC H4: the work was named, and ends this very moment; what the task does then is nobody's business here."""
+    shutdown = Shutdown()
+    over = asyncio.Event()
+
+    async def server() -> str:
+        async with shutdown.work("request"):
+            await over.wait()
+        await asyncio.sleep(5.0)
+        return "went on"
+
+    task = asyncio.create_task(server())
+    await asyncio.sleep(1.0)
+    shutdown.force("operator")
+    # The work ends in the turn of the loop in which its cancellation would arrive.
+    over.set()
+
+    assert await shutdown.drain() == 3
+    assert await task == "went on"
+
+
 async def test_cancelled_work_unwinds_before_the_steps_after(virtual_clock: VirtualClock) -> None:
     """SPEC H4: nothing is closed under a task that still ends."""
     shutdown = Shutdown(drain_timeout=1.0)

@@ -61,17 +61,22 @@ def install(shutdown: Shutdown, *, watchdog: bool) -> bool:
         if _owned.shutdown.exit_code is None:
             raise RuntimeError(f"the signals of this process belong to another Shutdown: share that one ({_owned.shutdown!r})")
         remove(_owned.shutdown)
-    owned = _owned = _Owned(shutdown)
-    if watchdog:
-        owned.watchdog = _Watchdog(shutdown)
-        shutdown.wake_also(owned.watchdog)
+    owned = _Owned(shutdown)
 
     def handle(number: int, frame: FrameType | None) -> None:
         shutdown.signal(number)
         if shutdown.forced:
             _restore(owned)
 
-    owned.former = {number: signal.signal(number, handle) for number in NUMBERS}
+    try:
+        owned.former = {number: signal.signal(number, handle) for number in NUMBERS}
+    except ValueError:
+        # The main thread of a subinterpreter is not that of the process.
+        return False
+    _owned = owned
+    if watchdog:
+        owned.watchdog = _Watchdog(shutdown)
+        shutdown.wake_also(owned.watchdog)
     return True
 
 

@@ -77,12 +77,19 @@ class Work:
     def cancel(self) -> None:
         """Cancel the task whose work this is, if it is one; a thread cannot be cancelled."""
         task = self.task
-        if task is not None:
-            try:
-                task.get_loop().call_soon_threadsafe(task.cancel)
-            except RuntimeError:
-                # The loop is closed, and the task gone with it.
-                return
+        if task is None:
+            return
+
+        def cancel() -> None:
+            # The work may be over by now, and the task busy with something else.
+            if self.task is task:
+                task.cancel()
+
+        try:
+            task.get_loop().call_soon_threadsafe(cancel)
+        except RuntimeError:
+            # The loop is closed, and the task gone with it.
+            return
 
 
 _running: ContextVar[Work | None] = ContextVar("yaoki_work", default=None)
