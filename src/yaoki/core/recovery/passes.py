@@ -214,7 +214,7 @@ def _listing(find: Callable[[], object]) -> Callable[[], object]:
     """`find`, with what a generator yields taken out of it in the same thread."""
 
     def listed() -> object:
-        found = find()
+        found: Any = find()
         return _listed(found) if hasattr(found, "__await__") else _tuple(found)
 
     return listed

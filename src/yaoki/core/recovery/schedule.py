@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
         def first(self, now: float) -> float:
             """The wall time of the first run, for a service that starts at the wall time `now`."""
+            ...
 
         def after(self, due: float, now: float) -> float:
             """The wall time of the run after the one that was due at `due` and has ended at `now`."""
+            ...
 
 
 __all__ = ["Daily", "Every"]
