@@ -31,11 +31,11 @@ class Count:
         self.labels = labels
         self.series: dict[tuple[str, ...], int] = {}
 
-    def add_locked(self, *values: str) -> None:
-        """One more."""
+    def add_locked(self, *values: str, number: int = 1) -> None:
+        """One more, or `number`."""
         if values not in self.series and len(self.series) >= _MOST_SERIES:
             values = (OTHER,) * len(values)
-        self.series[values] = self.series.get(values, 0) + 1
+        self.series[values] = self.series.get(values, 0) + number
 
 
 class EventCounts:
@@ -55,6 +55,9 @@ class EventCounts:
             "yaoki_retries_given_up", "Calls that were not tried again, by the reason.", ("pipeline", "reason")
         )
         self.transitions = Count("yaoki_breaker_transitions", "Changes of circuits, by the new state.", ("breaker", "state"))
+        self.recoveries = Count("yaoki_recoveries", "Recoveries that have ended.", ("loop",))
+        self.anomalies = Count("yaoki_recovery_anomalies", "Anomalies by what came of them.", ("loop", "kind", "result"))
+        self.recovery_errors = Count("yaoki_recovery_errors", "What went wrong with recoveries themselves.", ("loop",))
         self._end = events.subscribe(self._hear)
         self._count: dict[type[events.Event], Callable[..., None]] = {
             events.AnswerReplaced: lambda event: self.replaced.add_locked(event.pipeline or ""),
@@ -63,6 +66,7 @@ class EventCounts:
             # The label of a policy holds its key; its kind is enough here, and bounded.
             events.CallRefused: lambda event: self.refused.add_locked(event.pipeline or "", event.policy.partition(" ")[0]),
             events.CircuitChanged: lambda event: self.transitions.add_locked(event.breaker or "", event.state),
+            events.RecoveryEnded: self._recovered_locked,
             events.RetryGivenUp: lambda event: self.given_up.add_locked(event.pipeline or "", event.reason),
             events.RetryScheduled: lambda event: self.retries.add_locked(event.pipeline or ""),
         }
@@ -87,3 +91,9 @@ class EventCounts:
         fault = event.fault
         self.errors.add_locked(fault.error_type, fault.severity.name.lower(), fault.category.value)
         self.attempts.add_locked(event.pipeline or "")
+
+    def _recovered_locked(self, event: events.RecoveryEnded) -> None:
+        self.recoveries.add_locked(event.recovery)
+        self.recovery_errors.add_locked(event.recovery, number=len(event.report.errors))
+        for each in event.report.handled:
+            self.anomalies.add_locked(event.recovery, each.anomaly.kind, each.result.value)

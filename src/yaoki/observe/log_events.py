@@ -11,9 +11,11 @@
 | a circuit went half-open, closed | INFO |
 | a health check fails, works again | at least WARNING, INFO |
 | a service reports another mode | WARNING, the normal one INFO |
+| a recovery: what it finds and does, its report | see `log_recovery.py` |
 
 A critical fault is told at CRITICAL whatever became of it. A failed attempt is told once, with its classification, by the
-record that says what came of it. All records from the opening of a circuit until it closes carry one `recovery` id.
+record that says what came of it. All records from the opening of a circuit until it closes carry one `recovery` id, and so do
+those of one run of a recovery.
 What an exception said is not logged, only what it was classified as: messages may hold what users sent.
 """
 
@@ -26,26 +28,19 @@ from typing import TYPE_CHECKING
 
 from yaoki.core import events
 from yaoki.core.clock import clock
-from yaoki.core.faults.category import Severity
+from yaoki.core.interpreter import lock_of
+from yaoki.observe.log_records import LEVELS, level_of, write
+from yaoki.observe.log_recovery import RECOVERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from yaoki.core.faults.record import Fault
-
-__all__ = ["facts_of", "level_of", "subscribe_logs"]
+__all__ = ["subscribe_logs"]
 
 _calls = logging.getLogger("yaoki.calls")
 _circuits = logging.getLogger("yaoki.circuits")
 _health = logging.getLogger("yaoki.health")
 _modes = logging.getLogger("yaoki.modes")
-
-_LEVELS = {
-    Severity.INFO: logging.INFO,
-    Severity.WARNING: logging.WARNING,
-    Severity.ERROR: logging.ERROR,
-    Severity.CRITICAL: logging.CRITICAL,
-}
 
 _latest: ContextVar[events.CallRefused | events.RetryGivenUp | None] = ContextVar("yaoki_latest", default=None)
 """How the latest attempt in this task or thread ended, if it was refused or given up: what comes next may rest on it."""
@@ -56,33 +51,13 @@ def subscribe_logs() -> Callable[[], None]:
     return events.subscribe(_Log().hear)
 
 
-def level_of(fault: Fault | None, usual: int) -> int:
-    """The level for what is usually told at `usual`, when it is about this fault."""
-    return logging.CRITICAL if fault is not None and fault.severity is Severity.CRITICAL else usual
-
-
-def facts_of(fault: Fault | None) -> dict[str, object]:
-    """The classification, for a record's `extra`."""
-    if fault is None:
-        return {"error": None}
-    facts: dict[str, object] = {
-        "error": fault.error_type,
-        "category": fault.category.value,
-        "severity": fault.severity.name.lower(),
-        "recoverability": fault.recoverability.name.lower(),
-        "origin": fault.origin.value,
-    }
-    if fault.code is not None:
-        facts["code"] = fault.code
-    return facts
-
-
 class _Log:
     """Tells each event. It remembers which circuits are open, and nothing else."""
 
     def __init__(self) -> None:
         self._recoveries: dict[tuple[str | None, Hashable], _Recovery] = {}
         self._tell: dict[type[events.Event], Callable[..., None]] = {
+            **RECOVERY,
             events.AnswerReplaced: self._answer_replaced,
             events.CallFailed: _call_failed,
             events.CallRaised: self._call_raised,
@@ -104,10 +79,10 @@ class _Log:
 
     def _call_refused(self, event: events.CallRefused) -> None:
         _latest.set(event)
-        _write(_calls, logging.DEBUG, "call refused", event, policy=event.policy, retry_after=event.retry_after)
+        write(_calls, logging.DEBUG, "call refused", event, policy=event.policy, retry_after=event.retry_after)
 
     def _retry_scheduled(self, event: events.RetryScheduled) -> None:
-        _write(
+        write(
             _calls,
             level_of(event.fault, logging.DEBUG if event.attempt == 1 else logging.WARNING),
             "call failed, a retry is scheduled",
@@ -122,7 +97,7 @@ class _Log:
         latest = _take_latest(event)
         usual = logging.DEBUG if isinstance(latest, events.CallRefused) else logging.WARNING
         message = "call refused, a fallback served" if usual == logging.DEBUG else "call failed, a fallback served"
-        _write(_calls, level_of(event.fault, usual), message, event, event.fault, strategy=event.strategy, **_given_up(latest))
+        write(_calls, level_of(event.fault, usual), message, event, event.fault, strategy=event.strategy, **_given_up(latest))
 
     def _call_raised(self, event: events.CallRaised) -> None:
         latest = _take_latest(event)
@@ -134,14 +109,15 @@ class _Log:
         elif not event.fault.is_retryable:
             usual, message = logging.ERROR, "call failed, not retryable"
         else:
-            usual, message = _LEVELS[event.fault.severity], "call failed"
+            usual, message = LEVELS[event.fault.severity], "call failed"
         facts = {"attempts": event.attempts, **_given_up(latest)}
-        _write(_calls, level_of(event.fault, usual), message, event, event.fault, **facts)
+        write(_calls, level_of(event.fault, usual), message, event, event.fault, **facts)
 
     # Circuits
 
     def _circuit_changed(self, event: events.CircuitChanged) -> None:
-        known = self._recoveries.pop((event.breaker, event.key), None)
+        with lock_of(self):
+            known = self._recoveries.pop((event.breaker, event.key), None)
         recovery = _Recovery(clock.now()) if known is None else known
         open_for = None
         if event.state != "closed":
@@ -149,7 +125,7 @@ class _Log:
         elif known is not None:
             open_for = round(clock.now() - known.since, 3)
         level, message = _circuit_message(event)
-        _write(
+        write(
             _circuits,
             level,
             message,
@@ -164,9 +140,10 @@ class _Log:
 
     def _keep(self, event: events.CircuitChanged, recovery: _Recovery) -> None:
         # Bounded, since keys are given by whoever calls: what was longest without a change is forgotten.
-        while len(self._recoveries) >= _MOST_RECOVERIES:
-            self._recoveries.pop(next(iter(self._recoveries), (None, None)), None)
-        self._recoveries[event.breaker, event.key] = recovery
+        with lock_of(self):
+            if len(self._recoveries) >= _MOST_RECOVERIES:
+                del self._recoveries[next(iter(self._recoveries))]
+            self._recoveries[event.breaker, event.key] = recovery
 
 
 _MOST_RECOVERIES = 10_000
@@ -202,15 +179,15 @@ def _retry_given_up(event: events.RetryGivenUp) -> None:
 
 
 def _hedge_started(event: events.HedgeStarted) -> None:
-    _write(_calls, logging.DEBUG, "a second call is started beside a slow one", event, number=event.number, delay_s=event.delay)
+    write(_calls, logging.DEBUG, "a second call is started beside a slow one", event, number=event.number, delay_s=event.delay)
 
 
 def _check_changed(event: events.CheckChanged) -> None:
     if event.ok:
-        _write(_health, logging.INFO, "health check ok", event, check=event.check)
+        write(_health, logging.INFO, "health check ok", event, check=event.check)
         return
-    severity = logging.WARNING if event.fault is None else max(logging.WARNING, _LEVELS[event.fault.severity])
-    _write(_health, severity, "health check failed", event, event.fault, check=event.check)
+    severity = logging.WARNING if event.fault is None else max(logging.WARNING, LEVELS[event.fault.severity])
+    write(_health, severity, "health check failed", event, event.fault, check=event.check)
 
 
 def _mode_changed(event: events.ModeChanged) -> None:
@@ -221,7 +198,7 @@ def _mode_changed(event: events.ModeChanged) -> None:
         "previous": event.previous,
         "after_s": round(event.after, 3),
     }
-    _write(_modes, level, "the service reports another mode", event, **facts)
+    write(_modes, level, "the service reports another mode", event, **facts)
 
 
 def _take_latest(event: events.AnswerReplaced | events.CallRaised) -> events.CallRefused | events.RetryGivenUp | None:
@@ -236,22 +213,6 @@ def _given_up(latest: events.CallRefused | events.RetryGivenUp | None) -> dict[s
     if not isinstance(latest, events.RetryGivenUp):
         return {}
     return {"attempts": latest.attempts, "elapsed_s": round(latest.elapsed, 3), "reason": latest.reason}
-
-
-def _write(
-    logger: logging.Logger, level: int, message: str, event: events.Event, fault: Fault | None = None, /, **facts: object
-) -> None:
-    if not logger.isEnabledFor(level):
-        return
-    extra: dict[str, object] = {"event": type(event).__name__}
-    for name in ("pipeline", "key"):
-        value = getattr(event, name, None)
-        if value is not None:
-            extra[name] = value if isinstance(value, (str, int)) else repr(value)
-    extra |= {name: value for name, value in facts.items() if value is not None}
-    if fault is not None:
-        extra |= facts_of(fault)
-    logger.log(level, message, extra=extra)
 
 
 def _finite(value: float | None) -> float | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.core.faults.classifier import classify
 from yaoki.core.faults.errors import ShuttingDownError
-from yaoki.observe.log_events import facts_of
+from yaoki.observe.log_records import facts_of
 from yaoki.observe.request_id import current_request, is_request_id, new_request_id
 
 if TYPE_CHECKING:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from tests.conftest import World
+from tests.unit.observe.conftest import Log
 from yaoki import (
     Bulkhead,
     Category,
@@ -30,37 +29,6 @@ from yaoki import (
 from yaoki.core.faults.kinds import by_name
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.testing import Script, VirtualClock, run, takes
-
-
-class Log(logging.Handler):
-    """The records so far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-    def told(self, *facts: str) -> list[tuple[Any, ...]]:
-        """Level, message and the named facts of every record."""
-        return [
-            (record.levelname, record.getMessage(), *(getattr(record, fact, None) for fact in facts)) for record in self.records
-        ]
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    log = Log()
-    logger = logging.getLogger("yaoki")
-    before = logger.level
-    logger.setLevel(logging.DEBUG)
-    logger.addHandler(log)
-    unsubscribe = subscribe_logs()
-    yield log
-    unsubscribe()
-    logger.removeHandler(log)
-    logger.setLevel(before)
 
 
 class OddError(Exception):
