@@ -82,7 +82,11 @@ class Endpoint(asyncio.Protocol):
         """Send nothing more; the peer may."""
         if self._transport is not None and not self.gone and not self._finished:
             self._finished = True
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:
+                # The peer ended its side and then reset the rest; nobody reads there any more, so nobody noticed.
+                self._transport.abort()
 
     def close(self) -> None:
         """End in good order, once everything is sent."""

@@ -75,12 +75,12 @@ class FaultProxy:
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    @staticmethod
-    def in_thread(upstream_host: str, upstream_port: int, *, listen_port: int = 0) -> ThreadedFaultProxy:
+    @classmethod
+    def in_thread(cls, upstream_host: str, upstream_port: int, *, listen_port: int = 0) -> ThreadedFaultProxy:
         """The same proxy on an event loop in a thread of its own, for synchronous code and for any thread."""
         from yaoki.chaos.threaded import ThreadedFaultProxy
 
-        return ThreadedFaultProxy(upstream_host, upstream_port, listen_port=listen_port)
+        return ThreadedFaultProxy(cls(upstream_host, upstream_port, listen_port=listen_port))
 
     @property
     def port(self) -> int:

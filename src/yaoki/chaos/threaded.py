@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from yaoki.chaos.faults import PASS
-from yaoki.chaos.proxy import FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Self, TypeVar
 
     from yaoki.chaos.faults import Fault
-    from yaoki.chaos.proxy import Counters
+    from yaoki.chaos.proxy import Counters, FaultProxy
 
     T = TypeVar("T")
 
@@ -26,8 +25,8 @@ __all__ = ["ThreadedFaultProxy"]
 class ThreadedFaultProxy:
     """A FaultProxy in a thread: `with FaultProxy.in_thread(host, port) as proxy`. What is set holds when the call returns."""
 
-    def __init__(self, upstream_host: str, upstream_port: int, *, listen_port: int = 0) -> None:
-        self._proxy = FaultProxy(upstream_host, upstream_port, listen_port=listen_port)
+    def __init__(self, proxy: FaultProxy) -> None:
+        self._proxy = proxy
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
