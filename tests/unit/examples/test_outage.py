@@ -1,4 +1,4 @@
-"""The example that `make run` shows (SPEC X4)."""
+"""The example that `make outage` shows (SPEC X4)."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ function entries(found) {
     const item = make("li", "entry card");
     item.lang = "en";
     const title = make("h3");
-    title.append(make("code", "", each.signature || each.title));
+    title.append(each.signature ? make("code", "", each.signature) : each.title);
     item.append(title);
     for (const extract of each.extracts) {
       item.append(make("p", "", extract.text));
@@ -427,6 +427,14 @@ function listen() {
 
 // --- the start -----------------------------------------------------------------------------------------------------------------
 
+function takeSecrets() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  // The token must not stay in the address bar, nor in the history.
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (given.has("token")) unlock(given.get("token"));
+  if (given.has("code")) redeem(given.get("code"));
+}
+
 function start() {
   const form = at("ask");
   const question = at("question");
@@ -453,11 +461,8 @@ function start() {
     speak();
   });
   if (matchMedia("(max-width: 900px)").matches) at("panel").open = false;
-  const given = new URLSearchParams(location.hash.slice(1));
-  // The token must not stay in the address bar, nor in the history.
-  if (location.hash) history.replaceState(null, "", location.pathname);
-  if (given.has("token")) unlock(given.get("token"));
-  if (given.has("code")) redeem(given.get("code"));
+  addEventListener("hashchange", takeSecrets);
+  takeSecrets();
   speak();
   setInterval(showState, 500);
   listen();
