@@ -9,10 +9,11 @@ import yaoki
 from yaoki.core import deadline, events
 from yaoki.core.clock import clock
 from yaoki.core.degradation import ReportedMode
+from yaoki.core.faults.errors import CircuitOpenError
 from yaoki.core.health.checks import HealthCheck, HealthChecks
 from yaoki.core.health.failure_duration import judge
 from yaoki.core.health.probes import Probes
-from yaoki.core.policies.breaker import CircuitBreaker
+from yaoki.core.policies.breaker import CircuitBreaker, CircuitState
 from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
@@ -170,7 +171,7 @@ def _breaker(pipeline: Pipeline) -> CircuitBreaker:
 
 async def _check_circuit(pipeline: Pipeline) -> str:
     # Read, never called: a check sends no traffic of its own to a dependency.
-    state = _breaker(pipeline).state.value
-    if state != "closed":
-        raise RuntimeError(f"its circuit is {state}")
+    breaker = _breaker(pipeline)
+    if breaker.state is not CircuitState.CLOSED:
+        raise CircuitOpenError(breaker, breaker.shut_until(clock.now()))
     return "its circuit is closed"

@@ -13,8 +13,8 @@ const TEXTS = {
     unlock_wrong: "That is not the token.", token: "Token",
     vector: "Search", llm: "Answers", vector_does: "Finds the passages for a question.", llm_does: "Writes the answer from the passages.",
     mode_normal: "Everything works", "mode_degraded-no-context": "Without search", "mode_degraded-cache-only": "Earlier answers only",
-    "mode_static-only": "Prepared answers only", recovering: "Recovering",
-    closed: "Circuit closed: calls go through", open: "Circuit open: a trial call in {s} s", open_due: "Circuit open: the next question is the trial",
+    "mode_static-only": "Prepared answers only", recovering: "Recovering", starting: "Getting ready",
+    closed: "Circuit closed: calls go through", open: "Circuit open: a trial call in {s} s", open_due: "Circuit open: next call is the trial",
     half_open: "Circuit half-open: one trial call is running",
     counts: "{failed} of {calls} calls failed in the last {window} s", counts_none: "No calls in the last {window} s",
     spared: "Calls spared so far: {n}", long_term: "Down for long: opened {n} times in a row", mode_since: "Mode {mode} since {time}",
@@ -49,7 +49,7 @@ const TEXTS = {
     unlock_wrong: "トークンが正しくありません。", token: "トークン",
     vector: "検索", llm: "応答生成", vector_does: "質問に合う文章を探します。", llm_does: "見つかった文章から回答を作ります。",
     mode_normal: "すべて正常", "mode_degraded-no-context": "検索なし", "mode_degraded-cache-only": "以前の回答のみ",
-    "mode_static-only": "用意した回答のみ", recovering: "復旧しつつあります",
+    "mode_static-only": "用意した回答のみ", recovering: "復旧しつつあります", starting: "準備しています",
     closed: "回路：閉（呼び出し可能）", open: "回路：開（{s}秒後に試行）", open_due: "回路：開（次の質問で試行します）",
     half_open: "回路：半開（試行中）",
     counts: "直近{window}秒：{calls}回中{failed}回失敗", counts_none: "直近{window}秒の呼び出しはありません",
@@ -261,6 +261,10 @@ function span(seconds) {
   return seconds < 0.995 ? t("milliseconds", { n: Math.round(seconds * 1000) }) : t("seconds", { n: seconds.toFixed(1) });
 }
 
+function clock(seconds) {
+  return new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+}
+
 function age(seconds) {
   if (seconds === undefined) return "";
   if (seconds < 90) return t("seconds", { n: Math.round(seconds) });
@@ -272,18 +276,17 @@ function age(seconds) {
 
 function showState() {
   if (!state) return;
-  const recovering = state.mode !== "normal" && state.latest_mode === "normal";
-  at("mode").className = `mode ${recovering ? "warn" : MODES[state.mode]}`;
-  at("mode").title = state.mode;
-  set(at("mode-text"), t(recovering ? "recovering" : `mode_${state.mode}`));
   const preparation = state.preparation;
+  const passing = !preparation.ready ? "starting" : state.mode !== "normal" && state.latest_mode === "normal" ? "recovering" : "";
+  at("mode").className = `mode ${passing ? "warn" : MODES[state.mode]}`;
+  at("mode").title = state.mode;
+  set(at("mode-text"), t(passing || `mode_${state.mode}`));
   at("preparing").hidden = preparation.ready;
   set(at("preparing-text"), t("preparing", { percent: preparation.percent }));
   at("preparing-bar").value = preparation.percent;
   const about = t("about", { passages: preparation.passages.toLocaleString(language), version: state.version });
   set(at("about"), [preparation.ready ? about : "", ...preparation.notices].join(" "));
-  const since = new Date(state.since * 1000).toLocaleTimeString(language, { hour12: false });
-  set(at("since"), t("mode_since", { mode: state.mode, time: since }));
+  set(at("since"), t("mode_since", { mode: state.mode, time: clock(state.since) }));
   at("unlock").hidden = Boolean(token);
   for (const part of state.parts) showPart(part);
 }
@@ -386,7 +389,7 @@ function happened(event) {
 
 function logged(event) {
   const item = make("li");
-  const time = make("time", "", new Date(event.at * 1000).toLocaleTimeString(language, { hour12: false }));
+  const time = make("time", "", clock(event.at));
   time.dateTime = new Date(event.at * 1000).toISOString();
   item.append(time, make("span", "", told(event)));
   return item;
