@@ -201,8 +201,10 @@ def test_k1_on_narrows_which_failures_are_served(world: World, on: Any, served: 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_k1_what_is_no_exception_is_never_replaced(either_path: str, error: type[BaseException]) -> None:
     """SPEC K1, R5: even if `on` names it."""
+    fallback = Fallback(value=0, on=BaseException)
     with pytest.raises(error):
-        Fallback(value=0, on=BaseException)(Script(error).sync)()
+        fallback(Script(error).sync)()
+    assert fallback.served == 0
 
 
 def test_b5_it_serves_on_refusal_too(world: World) -> None:

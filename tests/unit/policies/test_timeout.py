@@ -202,9 +202,12 @@ def test_b4_an_own_timeout_is_a_failure_for_the_breaker(either_path: str, virtua
     ],
     ids=["none", "inside", "both"],
 )
-def test_b4_the_callers_deadline_is_neutral(either_path: str, virtual_clock: VirtualClock, order: Any) -> None:
-    """SPEC T1, B4: one impatient caller does not open the circuit for all; it is not retried either."""
-    breaker = CircuitBreaker(failure_threshold=1)
+@pytest.mark.parametrize("failure_on", [None, Exception, TimeoutError], ids=["classifier", "all", "timeouts"])
+def test_b4_the_callers_deadline_is_neutral(
+    either_path: str, virtual_clock: VirtualClock, order: Any, failure_on: type[Exception] | None
+) -> None:
+    """SPEC T1, B4: one impatient caller does not open the circuit for all, whatever it counts; it is not retried either."""
+    breaker = CircuitBreaker(failure_threshold=1, failure_on=failure_on)
     script = Script(then=takes(60.0))
     pipeline = order(breaker)
 
