@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from yaoki.core.pipeline import registry
 from yaoki.observe.log_events import subscribe_logs
 
 
@@ -40,3 +41,9 @@ def log() -> Iterator[Log]:
     unsubscribe()
     logger.removeHandler(log)
     logger.setLevel(before)
+
+
+@pytest.fixture(autouse=True)
+def no_pipelines_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests of the same process have left alive is not looked at."""
+    monkeypatch.setattr(registry, "_named", {})

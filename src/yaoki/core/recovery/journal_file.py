@@ -62,8 +62,6 @@ _DAMAGED = (11, 26)
 class RecoveryBusyError(YaokiError):
     """Another process, or another loop of this one, recovers with this journal. `holder` says who, as far as is known."""
 
-    kind = "rejected"
-
     def __init__(self, journal: str, holder: str) -> None:
         super().__init__(journal, holder)
         self.journal = journal
