@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from yaoki.core.policies.shed import LoadShedder
     from yaoki.core.policies.throttle import Throttle
     from yaoki.core.policies.timeout import Timeout
+    from yaoki.core.recovery import Anomaly, Detector, RecoveryLoop, Repair, RepairLadder, Strategy
     from yaoki.core.shutdown import Shutdown
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNLIMITED",
     "AdaptiveLimit",
+    "Anomaly",
     "Budget",
     "Bulkhead",
     "BulkheadFullError",
@@ -70,6 +72,7 @@ __all__ = [
     "CircuitState",
     "ConfigurationError",
     "DeadlineExceededError",
+    "Detector",
     "FailureDuration",
     "Fallback",
     "Fault",
@@ -96,13 +99,17 @@ __all__ = [
     "RateLimitedError",
     "RateLimiter",
     "Recoverability",
+    "RecoveryLoop",
     "Rejected",
+    "Repair",
+    "RepairLadder",
     "ReportedMode",
     "Retry",
     "RetryExhaustedError",
     "Severity",
     "Shutdown",
     "ShuttingDownError",
+    "Strategy",
     "Throttle",
     "Timeout",
     "YaokiError",
@@ -150,6 +157,7 @@ _ROOMS = {
     "policies.shed": "LoadShedder",
     "policies.throttle": "Throttle",
     "policies.timeout": "Timeout",
+    "recovery": "Anomaly Detector RecoveryLoop Repair RepairLadder Strategy",
     "shutdown": "Shutdown",
 }
 

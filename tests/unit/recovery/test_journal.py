@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.recovery.workbench import Workbench
-from yaoki import ConfigurationError
+from yaoki import ConfigurationError, Severity, classify
 from yaoki.core.recovery import Attempt, RecoveryBusyError, RecoveryLoop, Result, journal_file
 from yaoki.core.recovery.journal_file import SCHEMA
 
@@ -371,6 +372,16 @@ def test_of_two_processes_one_runs_and_the_other_says_who(path: Path) -> None:
 
     assert looked.errors == []
     assert loop.run_once_threads().errors == []
+
+
+def test_a_busy_journal_is_no_defect() -> None:
+    """SPEC F3: a moment later nothing may be in the way; and it travels between processes."""
+    error = RecoveryBusyError("recovery.db", "process 7 on vm")
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert classify(error).is_retryable
+    assert classify(error).severity is Severity.WARNING
+    assert (str(copy), classify(copy)) == (str(error), classify(error))
 
 
 def test_of_two_loops_in_one_process_one_runs(path: Path) -> None:
