@@ -10,7 +10,7 @@ import gc
 import inspect
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -262,6 +262,77 @@ def test_b5_a_refusal_leaves_nothing_behind(world: World) -> None:
 
     assert len(references) == 5
     assert [reference() for reference in references] == [None] * 5
+
+
+@pytest.mark.parametrize("outcomes", [2, 9], ids=["well", "exhausted"])
+def test_r5_wrapped_attempts_of_a_block_leave_nothing_behind(outcomes: int) -> None:
+    """SPEC R5, R6: the errors lead to the frame with the block, which holds the attempt; that must not hold the errors."""
+    failing = Failing()
+
+    def block() -> None:
+        left = outcomes
+        for attempt in Retry(3, NOW, wrap=True).attempts():
+            with attempt:
+                left -= 1
+                if left:
+                    failing()
+
+    def use() -> None:
+        try:
+            block()
+        except RetryExhaustedError:
+            return
+
+    use()
+
+    assert failing.references
+    assert failing.alive == 0
+
+
+@pytest.mark.parametrize("failures", [1, 9], ids=["well", "exhausted"])
+def test_r5_wrapped_attempts_of_a_generator_leave_nothing_behind(either_path: str, failures: int) -> None:
+    """SPEC R5, R6: the same for the frame of a guarded generator."""
+    failing = Failing()
+
+    @Retry(3, NOW, wrap=True)
+    def items() -> Iterator[int]:
+        if len(failing.references) < failures:
+            failing()
+        yield 1
+
+    def use() -> None:
+        try:
+            assert list(items()) == [1]
+        except RetryExhaustedError:
+            return
+
+    use()
+
+    assert failing.references
+    assert failing.alive == 0
+
+
+@pytest.mark.parametrize("failures", [1, 9], ids=["well", "exhausted"])
+def test_r5_wrapped_attempts_of_an_asynchronous_generator_leave_nothing_behind(either_path: str, failures: int) -> None:
+    """SPEC R5, R6: the same, awaited."""
+    failing = Failing()
+
+    @Retry(3, NOW, wrap=True)
+    async def items() -> AsyncIterator[int]:
+        if len(failing.references) < failures:
+            failing()
+        yield 1
+
+    async def use() -> None:
+        try:
+            assert [item async for item in items()] == [1]
+        except RetryExhaustedError:
+            return
+
+    run(use())
+
+    assert failing.references
+    assert failing.alive == 0
 
 
 # Time-outs, and tasks that keep their exception

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -196,6 +196,48 @@ def test_r4_methods_of_one_class_share_a_retry(either_path: str) -> None:
         with pytest.raises(ConnectionError):
             Client().get()
         assert script.count == expected
+
+
+def test_r4_generators_in_layers_do_not_multiply(either_path: str) -> None:
+    """SPEC R4, R6: a guarded generator that asks another, with one Retry for both."""
+    shared = retry()
+    script = Script(then=ConnectionError)
+
+    @shared
+    def inner() -> Iterator[object]:
+        yield script()
+
+    @shared
+    def outer() -> Iterator[object]:
+        yield from inner()
+
+    with pytest.raises(ConnectionError):
+        list(outer())
+
+    assert script.count == 3
+
+
+def test_r4_asynchronous_generators_in_layers_do_not_multiply(either_path: str) -> None:
+    """SPEC R4, R6: the same, awaited."""
+    shared = retry()
+    script = Script(then=ConnectionError)
+
+    @shared
+    async def inner() -> AsyncIterator[object]:
+        yield await script.asynchronous()
+
+    @shared
+    async def outer() -> AsyncIterator[object]:
+        async for item in inner():
+            yield item
+
+    async def main() -> list[object]:
+        return [item async for item in outer()]
+
+    with pytest.raises(ConnectionError):
+        run(main())
+
+    assert script.count == 3
 
 
 def test_r3_what_an_inner_retry_does_not_repeat_an_outer_one_may(world: World) -> None:

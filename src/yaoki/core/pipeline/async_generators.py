@@ -38,9 +38,11 @@ def async_generator(plan: Plan, fn: Callable[..., Any]) -> Callable[..., AsyncGe
 
     async def guarded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         call = begin(plan)
+        call.target = fn
         step: Step = 0.0
         refusal: BaseException | None = None
         thrown: BaseException | None = None
+        items: _Items | None = None
         try:
             while True:
                 if isinstance(step, Answer):
@@ -78,7 +80,7 @@ def async_generator(plan: Plan, fn: Callable[..., Any]) -> Callable[..., AsyncGe
                     return
         finally:
             # What is left in this frame must not lead back to the exception that leaves it.
-            refusal = thrown = step = None
+            refusal = thrown = step = items = None
             if call.permits:
                 call.release(clock.now())
 

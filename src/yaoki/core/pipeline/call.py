@@ -186,6 +186,7 @@ class Call:
 
     def release(self, now: float) -> None:
         """Give back what is still held, judging nothing: the call ended without an outcome."""
+        self.errors = None
         policies, permits = self.policies, self.permits
         while permits:
             permit = permits.pop()

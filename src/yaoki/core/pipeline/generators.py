@@ -50,9 +50,11 @@ def generator(plan: Plan, fn: Callable[..., Any]) -> Callable[..., Generator[Any
 
     def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call = begin(plan)
+        call.target = fn
         step: Step = 0.0
         refusal: BaseException | None = None
         thrown: BaseException | None = None
+        items: _Items | None = None
         try:
             while True:
                 if isinstance(step, Answer):
@@ -90,7 +92,7 @@ def generator(plan: Plan, fn: Callable[..., Any]) -> Callable[..., Generator[Any
                     return items.value
         finally:
             # What is left in this frame must not lead back to the exception that leaves it.
-            refusal = thrown = step = None
+            refusal = thrown = step = items = None
             if call.permits:
                 call.release(clock.now())
 

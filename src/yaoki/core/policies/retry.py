@@ -160,6 +160,7 @@ class Retry(Policy):
         if error is None:
             return self._returned(call, now)
         if not isinstance(error, Exception) or call.committed:
+            call.errors = None
             return None
         heals = self._may_heal(call, error)
         if self.config.wrap:
@@ -179,8 +180,11 @@ class Retry(Policy):
                     budget.ok += 1
                 else:
                     budget.succeeded()
-        elif self.budget is not None:
-            self.budget.refund(call.last_cost)
+        else:
+            if self.budget is not None:
+                self.budget.refund(call.last_cost)
+            # They lead back to this call by their tracebacks.
+            call.errors = None
         return None
 
     def _may_heal(self, call: Call, error: Exception) -> bool:
