@@ -26,9 +26,9 @@ class Count:
     __slots__ = ("help", "labels", "metric", "series")
 
     def __init__(self, metric: str, help: str, labels: tuple[str, ...]) -> None:  # noqa: A002  # the format's own word
-        self.metric = metric
-        self.help = help
-        self.labels = labels
+        self.metric: str = metric
+        self.help: str = help
+        self.labels: tuple[str, ...] = labels
         self.series: dict[tuple[str, ...], int] = {}
 
     def add_locked(self, *values: str, number: int = 1) -> None:
@@ -42,22 +42,24 @@ class EventCounts:
     """Listens from its making until `close`."""
 
     def __init__(self) -> None:
-        self.errors = Count(
+        self.errors: Count = Count(
             *("yaoki_errors", "Failed attempts of guarded calls by what they were classified as."),
             ("error_type", "severity", "category"),
         )
-        self.attempts = Count("yaoki_attempts_failed", "Failed attempts of guarded calls.", ("pipeline",))
-        self.raised = Count("yaoki_calls_raised", "Calls whose failure or refusal went on to the caller.", ("pipeline",))
-        self.replaced = Count("yaoki_calls_replaced", "Calls that a fallback answered.", ("pipeline",))
-        self.refused = Count("yaoki_calls_refused", "Attempts that a policy refused.", ("pipeline", "refused_by"))
-        self.retries = Count("yaoki_retries", "Retries that were scheduled.", ("pipeline",))
-        self.given_up = Count(
+        self.attempts: Count = Count("yaoki_attempts_failed", "Failed attempts of guarded calls.", ("pipeline",))
+        self.raised: Count = Count("yaoki_calls_raised", "Calls whose failure or refusal went on to the caller.", ("pipeline",))
+        self.replaced: Count = Count("yaoki_calls_replaced", "Calls that a fallback answered.", ("pipeline",))
+        self.refused: Count = Count("yaoki_calls_refused", "Attempts that a policy refused.", ("pipeline", "refused_by"))
+        self.retries: Count = Count("yaoki_retries", "Retries that were scheduled.", ("pipeline",))
+        self.given_up: Count = Count(
             "yaoki_retries_given_up", "Calls that were not tried again, by the reason.", ("pipeline", "reason")
         )
-        self.transitions = Count("yaoki_breaker_transitions", "Changes of circuits, by the new state.", ("breaker", "state"))
-        self.recoveries = Count("yaoki_recoveries", "Recoveries that have ended.", ("loop",))
-        self.anomalies = Count("yaoki_recovery_anomalies", "Anomalies by what came of them.", ("loop", "kind", "result"))
-        self.recovery_errors = Count("yaoki_recovery_errors", "What went wrong with recoveries themselves.", ("loop",))
+        self.transitions: Count = Count(
+            "yaoki_breaker_transitions", "Changes of circuits, by the new state.", ("breaker", "state")
+        )
+        self.recoveries: Count = Count("yaoki_recoveries", "Recoveries that have ended.", ("loop",))
+        self.anomalies: Count = Count("yaoki_recovery_anomalies", "Anomalies by what came of them.", ("loop", "kind", "result"))
+        self.recovery_errors: Count = Count("yaoki_recovery_errors", "What went wrong with recoveries themselves.", ("loop",))
         self._end = events.subscribe(self._hear)
         self._count: dict[type[events.Event], Callable[..., None]] = {
             events.AnswerReplaced: lambda event: self.replaced.add_locked(event.pipeline or ""),

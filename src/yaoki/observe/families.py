@@ -33,9 +33,9 @@ class _Family:
     __slots__ = ("help", "kind", "labels", "values")
 
     def __init__(self, kind: str, help: str, labels: tuple[str, ...]) -> None:  # noqa: A002  # the format's own word
-        self.kind = kind
-        self.help = help
-        self.labels = labels
+        self.kind: str = kind
+        self.help: str = help
+        self.labels: tuple[str, ...] = labels
         self.values: dict[tuple[str, ...], float] = {}
 
 

@@ -60,9 +60,9 @@ class YaokiCollector:
     ) -> None:
         self.max_keys = max_keys
         self.checks = checks
-        self.modes = dict(modes or {})
+        self.modes: dict[str, ReportedMode] = dict(modes or {})
         self.shutdown = shutdown
-        self.counts = EventCounts()
+        self.counts: EventCounts = EventCounts()
         self._keyed: list[KeyedMetrics] = []
         self._reading = threading.Lock()
         self._broken = 0

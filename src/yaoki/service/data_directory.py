@@ -69,7 +69,7 @@ class Instance:
 
     def __init__(self, system: str, place: str | os.PathLike[str]) -> None:
         self.system = system
-        self.file = Path(place) / LOCK_FILE
+        self.file: Path = Path(place) / LOCK_FILE
         self._descriptor: int | None = None
         self._facts: dict[str, object] = {}
 

@@ -29,7 +29,7 @@ class ActionGuard:
 
     def __init__(self, token: Token, hosts: Collection[str] = ()) -> None:
         self.token = token
-        self.hosts = frozenset(host.lower() for host in hosts)
+        self.hosts: frozenset[str] = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, request: Request) -> None:
         """Raise HTTPException unless the request may change state."""

@@ -42,7 +42,7 @@ class Token:
                 "Make one with: head -c 24 /dev/urandom | base64",
             )
         self._secret = secret
-        self.source = source
+        self.source: str = source
         hide(secret)
 
     @classmethod
@@ -81,7 +81,8 @@ class Token:
     def __eq__(self, other: object) -> bool:
         return self.matches(other._secret) if isinstance(other, Token) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # a hash would tell about the secret
+    def __hash__(self) -> int:
+        raise TypeError("a Token has no hash: it would tell about the secret")
 
     def __repr__(self) -> str:
         return f"<Token {self.source}>"
