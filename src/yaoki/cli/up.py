@@ -42,6 +42,7 @@ def up(
         from yaoki.service.configuration import load
         from yaoki.service.data_directory import Instance, data_directory
         from yaoki.service.logs import setup_logs
+        from yaoki.service.serving import leave
         from yaoki.service.tokens import Token
         from yaoki.systems.chat.configuration import ChatConfiguration
         from yaoki.systems.chat.process import run
@@ -59,7 +60,7 @@ def up(
                 terminal.end()
         if code == 0:
             typer.echo("Stopped.")
-        raise typer.Exit(code)
+        leave(code)
 
 
 class _Terminal:
