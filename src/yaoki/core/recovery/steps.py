@@ -94,15 +94,18 @@ class Steps:
         call = _Call(function, until, self._loop)
         run = DaemonRun(call, lambda: self._ended(run))
         run.start(f"yaoki-recovery-{name}")
+        ended = False
         try:
             while not run.done and self._goes_on() and clock.now() < until:
                 self._parking.park(until)
+            # Asked once: what is cancelled below may end at once, and that is not the step's own end.
+            ended = run.done
         finally:
-            if not run.done:
+            if not ended:
                 call.cancel()
                 run.cancel()
                 self._behind.add(run, subject)
-        if not run.done:
+        if not ended:
             if not self._goes_on():
                 raise Stopped
             raise Hung(f"{name} has not ended within {timeout:g} s")
@@ -121,16 +124,18 @@ class Steps:
 class _Call:
     """The function, in a thread; a coroutine function's coroutine on the event loop, if there is one."""
 
-    __slots__ = ("_function", "_future", "_loop", "_until")
+    __slots__ = ("_cancelled", "_function", "_future", "_loop", "_until")
 
     def __init__(self, function: Callable[[], object], until: float, loop: AbstractEventLoop | None) -> None:
         self._function = function
         self._until = until
         self._loop = loop
         self._future: Future[object] | None = None
+        self._cancelled = False
 
     def cancel(self) -> None:
-        """Cancel the coroutine on the event loop, if there is one."""
+        """Cancel the coroutine on the event loop, if there is one; also one that is about to be handed over."""
+        self._cancelled = True
         if self._future is not None:
             self._future.cancel()
 
@@ -143,6 +148,8 @@ class _Call:
         from asyncio import run_coroutine_threadsafe
 
         self._future = run_coroutine_threadsafe(_awaited(value), self._loop)
+        if self._cancelled:
+            self._future.cancel()
         return self._future.result()
 
 
