@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from yaoki.chaos.faults import fault_from_dict, kinds
+from yaoki.core import parameters
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies import parameters
 
 if TYPE_CHECKING:
     from types import TracebackType

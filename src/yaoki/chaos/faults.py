@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
+from yaoki.core import parameters
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies import parameters
 
 __all__ = [
     "PASS",

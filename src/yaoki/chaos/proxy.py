@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from yaoki.chaos.connection import Connection
 from yaoki.chaos.faults import PASS, Fault, Refuse
+from yaoki.core import parameters
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from yaoki.core.clock import clock
 from yaoki.core.degradation.ladder import Ladder, Mode
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.parameters import duration
+from yaoki.core.parameters import duration
 
 __all__ = ["ReportedMode"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from yaoki.core import events
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.health.check_run import Finding, Runs
 from yaoki.core.health.schedule import LoopSchedule, ThreadSchedule, once_in_threads, once_on_loop
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import duration, share
+from yaoki.core.parameters import duration, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from enum import Enum
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.parameters import whole
 from yaoki.core.pipeline.keyed import Keyed
 from yaoki.core.pipeline.pipeline import Pipeline
-from yaoki.core.policies.parameters import whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

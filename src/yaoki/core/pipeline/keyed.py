@@ -16,12 +16,12 @@ from collections import deque
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cell, running
 from yaoki.core.interpreter import lock_of
+from yaoki.core.parameters import duration, whole
 from yaoki.core.pipeline.call import begin
 from yaoki.core.pipeline.driver_sync import drive
 from yaoki.core.pipeline.execute import execute, execute_async
 from yaoki.core.pipeline.generate import keyed_caller
 from yaoki.core.pipeline.plan import Plan
-from yaoki.core.policies.parameters import duration, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from yaoki.core.faults.category import Category, Origin
 from yaoki.core.faults.errors import ConfigurationError, OverloadedError, Rejected
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.fork import renew_after_fork
+from yaoki.core.parameters import duration, number, whole
 from yaoki.core.policies.limit_algorithms import Aimd, Gradient, Sampled
-from yaoki.core.policies.parameters import duration, number, whole
 from yaoki.core.policies.policy import Policy
 from yaoki.core.policies.running import Running
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import duration, number
+from yaoki.core.parameters import duration, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from yaoki.core.clock import clock
 from yaoki.core.faults.category import Origin
 from yaoki.core.faults.errors import CircuitOpenError, Rejected
 from yaoki.core.interpreter import GIL, lock_of
+from yaoki.core.parameters import matches
 from yaoki.core.policies.breaker_config import WINDOW, breaker_config, parameters_from_env, parameters_from_mapping
 from yaoki.core.policies.breaker_report import report_locked
 from yaoki.core.policies.breaker_states import CircuitState, History, Lease, Opened, Timed, Trials, state_of
-from yaoki.core.policies.parameters import matches
 from yaoki.core.policies.policy import Fragment, Policy
 from yaoki.core.windows import Held, Seconds, Window
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
     from typing import TypeAlias
 
+    from yaoki.core.parameters import Condition
     from yaoki.core.pipeline.call import Call
     from yaoki.core.policies.breaker_config import BreakerConfig
     from yaoki.core.policies.breaker_states import Era
-    from yaoki.core.policies.parameters import Condition
     from yaoki.core.windows import CallsWindow, SecondsWindow
 
     _Change: TypeAlias = tuple[CircuitState, CircuitState, float, int, int]

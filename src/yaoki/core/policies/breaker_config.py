@@ -10,14 +10,14 @@ import os
 from _weakref import ref
 
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import condition, condition_text, duration, number, share, whole
+from yaoki.core.parameters import condition, condition_text, duration, number, share, whole
 from yaoki.core.windows import Burst, Calls, CallsWindow, Consecutive, Seconds, SecondsWindow, SlowCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yaoki.core.policies.parameters import Condition
+    from yaoki.core.parameters import Condition
     from yaoki.core.windows import Window
 
 __all__ = ["BreakerConfig", "breaker_config", "calls", "parameters_from_env", "parameters_from_mapping", "seconds"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.parameters import whole
+from yaoki.core.parameters import whole
 
 __all__ = ["Budget"]
 

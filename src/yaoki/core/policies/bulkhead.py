@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 
 from yaoki.core.faults.errors import BulkheadFullError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import GIL, lock_of
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import duration, whole
+from yaoki.core.parameters import duration, whole
 from yaoki.core.policies.policy import Fragment, Policy
 from yaoki.core.policies.waiting import Waiting, first
 

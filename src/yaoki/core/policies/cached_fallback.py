@@ -19,8 +19,8 @@ from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.answers import NOTHING, Answers, Kept, Making
-from yaoki.core.policies.parameters import duration, whole
+from yaoki.core.parameters import duration, whole
+from yaoki.core.policies.cached_answers import NOTHING, Answers, Kept, Making
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from yaoki.core import events
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import condition, condition_text, matches
+from yaoki.core.parameters import condition, condition_text, matches
 from yaoki.core.policies.policy import Answer, Fragment, Policy
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Mapping
 
     from yaoki.core.faults.record import Fault
+    from yaoki.core.parameters import Condition
     from yaoki.core.pipeline.call import Call
-    from yaoki.core.policies.parameters import Condition
     from yaoki.core.policies.policy import Step
 
 __all__ = ["Fallback"]

@@ -20,8 +20,8 @@ from __future__ import annotations
 from yaoki.core import events
 from yaoki.core.faults.errors import ConfigurationError
 from yaoki.core.interpreter import lock_of
+from yaoki.core.parameters import duration, number, whole
 from yaoki.core.policies.budget import Budget
-from yaoki.core.policies.parameters import duration, number, whole
 from yaoki.core.policies.policy import Policy
 from yaoki.core.quantile import MovingQuantile
 

@@ -7,7 +7,7 @@ Inside a bucket a quantile is taken as if its calls were spread evenly, so it is
 from __future__ import annotations
 
 from yaoki.core.interpreter import GIL, lock_of
-from yaoki.core.policies.parameters import share
+from yaoki.core.parameters import share
 from yaoki.core.policies.policy import Fragment, Policy
 
 TYPE_CHECKING = False

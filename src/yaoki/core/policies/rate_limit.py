@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from yaoki.core.faults.errors import ConfigurationError, RateLimitedError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import duration, number, whole
+from yaoki.core.parameters import duration, number, whole
 from yaoki.core.policies.policy import Policy
 from yaoki.core.policies.waiting import Waiting, first
 

@@ -19,17 +19,17 @@ from yaoki.core import events
 from yaoki.core.faults.category import Category, Recoverability
 from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError, Rejected, RetryExhaustedError
 from yaoki.core.interpreter import GIL
+from yaoki.core.parameters import condition, condition_text, duration, matches, whole
 from yaoki.core.policies.backoff import Backoff, exponential
 from yaoki.core.policies.budget import Budget
-from yaoki.core.policies.parameters import condition, condition_text, duration, matches, whole
 from yaoki.core.policies.policy import Answer, Fragment, Policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from yaoki.core.parameters import Condition
     from yaoki.core.pipeline.call import Call
-    from yaoki.core.policies.parameters import Condition
     from yaoki.core.policies.policy import Step
 
 __all__ = ["UNLIMITED", "Retry"]

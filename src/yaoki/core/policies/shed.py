@@ -8,9 +8,9 @@ lower priority is refused at that load too; there is no state in which a core ca
 from __future__ import annotations
 
 from yaoki.core.faults.errors import ConfigurationError, OverloadedError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import share, whole
+from yaoki.core.parameters import share, whole
 from yaoki.core.policies.policy import Policy
 from yaoki.core.policies.priority import Priority, current_priority
 from yaoki.core.policies.running import Running

@@ -17,7 +17,7 @@ from yaoki.core.clock import clock
 from yaoki.core.faults.category import Origin
 from yaoki.core.faults.errors import ConfigurationError, OverloadedError, Rejected
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.parameters import duration, number, whole
+from yaoki.core.parameters import duration, number, whole
 from yaoki.core.policies.policy import Policy
 
 TYPE_CHECKING = False

@@ -15,7 +15,7 @@ A timeout of this pipeline is a failure for a breaker further in; a deadline tha
 from __future__ import annotations
 
 from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError
-from yaoki.core.policies.parameters import duration, whole
+from yaoki.core.parameters import duration, whole
 from yaoki.core.policies.policy import RESUME, Fragment, Policy
 
 TYPE_CHECKING = False

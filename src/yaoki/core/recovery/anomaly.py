@@ -5,7 +5,7 @@ from __future__ import annotations
 from yaoki.core.clock import clock
 from yaoki.core.faults.category import Severity
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import duration
+from yaoki.core.parameters import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

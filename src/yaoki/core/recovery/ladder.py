@@ -7,7 +7,7 @@ goes to the quarantine before.
 from __future__ import annotations
 
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import duration
+from yaoki.core.parameters import duration
 from yaoki.core.recovery.anomaly import word
 
 TYPE_CHECKING = False

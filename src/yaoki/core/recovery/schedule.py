@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import duration, share
+from yaoki.core.parameters import duration, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from enum import Enum
 
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.policies.parameters import duration
+from yaoki.core.parameters import duration
 from yaoki.core.recovery.anomaly import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK
 
 TYPE_CHECKING = False

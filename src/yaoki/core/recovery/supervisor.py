@@ -14,10 +14,10 @@ from yaoki.core import events
 from yaoki.core.clock import clock
 from yaoki.core.daemon import DaemonRun
 from yaoki.core.faults.errors import YaokiError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
+from yaoki.core.parameters import duration
 from yaoki.core.parking import NEVER, OnLoop, OnThread
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import duration
 from yaoki.core.recovery.anomaly import word
 from yaoki.core.recovery.journal import Journal, RecoveryBusyError, new_run
 from yaoki.core.recovery.passes import Passes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.parameters import duration, whole
 from yaoki.core.policies.backoff import Backoff, exponential
-from yaoki.core.policies.parameters import duration, whole
 from yaoki.core.recovery.anomaly import word
 
 TYPE_CHECKING = False

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
+from yaoki.core.parameters import duration
 from yaoki.core.parking import NEVER, OnLoop, OnThread
-from yaoki.core.policies.fork import renew_after_fork
-from yaoki.core.policies.parameters import duration
 from yaoki.core.shutdown import signals
 from yaoki.core.shutdown.phases import DRAINED, FORCED, Phases
 from yaoki.core.shutdown.steps import Step, carry_out, carry_out_async

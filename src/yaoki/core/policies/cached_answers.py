@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from yaoki.core.clock import clock
+from yaoki.core.fork import renew_after_fork
 from yaoki.core.interpreter import lock_of
-from yaoki.core.policies.fork import renew_after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
