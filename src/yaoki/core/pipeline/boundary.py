@@ -6,14 +6,14 @@ it stands `hedging`, for asynchronous calls.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from functools import partial
 
 from yaoki.core.clock import clock
 from yaoki.core.deadline import NEVER
 from yaoki.core.faults.errors import DeadlineExceededError
-from yaoki.core.pipeline.child import Child, ThreadChild
+from yaoki.core.parking import OnThread
+from yaoki.core.pipeline.child import Child, ThreadChild, outcome
 from yaoki.core.pipeline.workers import Run
 from yaoki.core.policies.hedge import MOST_ABANDONED, Hedge, Race
 from yaoki.core.policies.timeout import Timeout
@@ -60,7 +60,7 @@ def _watched(call: Call, fn: Callable[..., object], drive: Drive, /, *args: obje
             if until <= clock.now():
                 threads.expire()
                 until = NEVER
-        return threads.outcome(run)
+        return outcome(run)
     finally:
         threads.leave_behind()
 
@@ -81,7 +81,7 @@ def _hedged(call: Call, fn: Callable[..., object], drive: Drive, /, *args: objec
             if run is not None:
                 race.ended(run.number, run.error, clock.now())
                 if threads.decides(run):
-                    return threads.outcome(run)
+                    return outcome(run)
             elif until <= clock.now():
                 threads.expire()
                 until = race.next_at = NEVER
@@ -113,8 +113,7 @@ class _Threads:
         self.below = below
         self.running: list[Run] = []
         self.ended: deque[Run] = deque()
-        self.parked = threading.Lock()
-        self.parked.acquire()
+        self.parking = OnThread()
 
     def start(self, number: int) -> None:
         """Start one more call. Raises RuntimeError if there is no thread for the first; further ones are then left out."""
@@ -129,16 +128,12 @@ class _Threads:
 
     def _wake(self, run: Run) -> None:
         self.ended.append(run)
-        try:
-            self.parked.release()
-        except RuntimeError:
-            # Woken twice before it could look again: one look is enough.
-            return
+        self.parking.wake()
 
     def wait(self, until: float) -> Run | None:
         """A call that ended; None if none did until then, or perhaps a little before."""
         if not self.ended:
-            clock.acquire(self.parked, max(0.0, until - clock.now()))
+            self.parking.park(until)
         return self.ended.popleft() if self.ended else None
 
     def decides(self, run: Run) -> bool:
@@ -148,17 +143,6 @@ class _Threads:
             run.error = None
             return False
         return True
-
-    def outcome(self, run: Run) -> object:
-        """Return or raise what came out of this call."""
-        error, run.error = run.error, None
-        run.child.report(failed=error is not None)
-        if error is None:
-            return run.value
-        try:
-            raise error
-        finally:
-            del error
 
     def expire(self) -> None:
         """The deadline has passed: abandon what still runs. Raises DeadlineExceededError unless a result came just now."""

@@ -14,11 +14,28 @@ from yaoki.core.policies.policy import NEUTRAL, Neutral
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from typing import Protocol
 
     from yaoki.core.faults.record import Fault
     from yaoki.core.policies.policy import Policy, Step, Ticket
 
-__all__ = ["Child", "ThreadChild"]
+    class ChildRun(Protocol):
+        """A child call in a thread or a task of its own."""
+
+        @property
+        def child(self) -> Child:
+            """The call."""
+            ...
+
+        @property
+        def value(self) -> object:
+            """What it returned."""
+            ...
+
+        error: BaseException | None
+
+
+__all__ = ["Child", "ThreadChild", "outcome"]
 
 
 class Child(Call):
@@ -155,3 +172,15 @@ class ThreadChild(Child):
                 for rest in reversed(range(index)):
                     self.policies[rest].leave(self, self.permits[rest], NEUTRAL, now)
                 raise
+
+
+def outcome(run: ChildRun) -> object:
+    """Return or raise what came out of a child that is over. Its error is taken from it: one of the two must let go."""
+    error, run.error = run.error, None
+    run.child.report(failed=error is not None)
+    if error is None:
+        return run.value
+    try:
+        raise error
+    finally:
+        del error

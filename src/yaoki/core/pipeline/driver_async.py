@@ -6,18 +6,18 @@ context variable, since tasks interleave on their thread.
 
 from __future__ import annotations
 
-from asyncio import CancelledError, get_running_loop, sleep
+from asyncio import CancelledError, sleep
 
 from yaoki.core import deadline
 from yaoki.core.clock import TICK, clock
 from yaoki.core.deadline import running
 from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.parking import OnLoop
 from yaoki.core.pipeline.timers import arm_alone, disarm
 from yaoki.core.policies.policy import Answer, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import Future
     from collections.abc import Callable, Mapping
 
     from yaoki.core.pipeline.call import Call
@@ -118,22 +118,9 @@ async def _sleep(seconds: float) -> None:
 
 
 async def _wait(call: Call, ticket: Ticket) -> object:
-    loop = get_running_loop()
-    parked: Future[None] = loop.create_future()
-
-    def wake() -> None:
-        try:
-            loop.call_soon_threadsafe(look)
-        except RuntimeError:
-            # The loop is closed: the waiting coroutine is gone or going, and abandons its ticket then.
-            return
-
-    def look() -> None:
-        if not parked.done():
-            parked.set_result(None)
-
+    parking = OnLoop()
     try:
-        ticket.wake_with(wake)
+        ticket.wake_with(parking.wake)
         while True:
             now = clock.now()
             if call.deadline <= now:
@@ -143,14 +130,7 @@ async def _wait(call: Call, ticket: Ticket) -> object:
             permit = ticket.resolve(now)
             if not isinstance(permit, float):
                 return permit
-            until = min(permit, call.deadline)
-            timer = loop.call_later(until - now, look) if until < deadline.NEVER else None
-            try:
-                await parked
-            finally:
-                if timer is not None:
-                    timer.cancel()
-            parked = loop.create_future()
+            await parking.park(min(permit, call.deadline))
     except BaseException:
         ticket.abandon(clock.now())
         raise

@@ -6,11 +6,10 @@ healthy call went on. Beside it stands `driver_async`; the two differ in how the
 
 from __future__ import annotations
 
-import threading
-
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cell
 from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.core.parking import OnThread
 from yaoki.core.policies.policy import Answer, Ticket
 
 TYPE_CHECKING = False
@@ -84,18 +83,9 @@ def descend(call: Call, delay: float | None) -> BaseException | None:
 
 
 def _wait(call: Call, ticket: Ticket) -> object:
-    parked = threading.Lock()
-    parked.acquire()
-
-    def wake() -> None:
-        try:
-            parked.release()
-        except RuntimeError:
-            # Woken twice before it could look again: one look is enough.
-            return
-
+    parking = OnThread()
     try:
-        ticket.wake_with(wake)
+        ticket.wake_with(parking.wake)
         while True:
             now = clock.now()
             if call.deadline <= now:
@@ -105,7 +95,7 @@ def _wait(call: Call, ticket: Ticket) -> object:
             permit = ticket.resolve(now)
             if not isinstance(permit, float):
                 return permit
-            clock.acquire(parked, min(permit, call.deadline) - now)
+            parking.park(min(permit, call.deadline))
     except BaseException:
         ticket.abandon(clock.now())
         raise

@@ -12,7 +12,7 @@ from functools import partial
 
 from yaoki.core.clock import clock
 from yaoki.core.deadline import NEVER
-from yaoki.core.pipeline.child import Child
+from yaoki.core.pipeline.child import Child, outcome
 from yaoki.core.policies.hedge import Hedge, Race
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ async def _hedged(call: Call, fn: Callable[..., object], drive: Drive, /, *args:
         await tasks.leave_behind()
         raise
     await tasks.leave_behind()
-    return tasks.outcome(run)
+    return outcome(run)
 
 
 class _Run:
@@ -116,17 +116,6 @@ class _Tasks:
             run.error = None
             return False
         return True
-
-    def outcome(self, run: _Run) -> object:
-        """Return or raise what came out of this call."""
-        error, run.error = run.error, None
-        run.child.report(failed=error is not None)
-        if error is None:
-            return run.value
-        try:
-            raise error
-        finally:
-            del error
 
     def cancel(self) -> None:
         """Cancel what still runs."""
