@@ -23,7 +23,7 @@ class DaemonRun:
     `done`: whether it is over; then `value` or `error` is there. `awaited=False` hands an awaitable over instead of running it.
     """
 
-    __slots__ = ("_awaited", "_ended", "_function", "_loop", "_task", "done", "error", "value")
+    __slots__ = ("_awaited", "_cancelled", "_ended", "_function", "_loop", "_task", "done", "error", "value")
 
     done: bool
 
@@ -33,6 +33,7 @@ class DaemonRun:
         self._awaited = awaited
         self._loop: AbstractEventLoop | None = None
         self._task: Task[object] | None = None
+        self._cancelled = False
         self.done = False
         self.value: object = None
         self.error: BaseException | None = None
@@ -42,7 +43,8 @@ class DaemonRun:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def cancel(self) -> None:
-        """Cancel the coroutine, if the function returned one that runs. A function goes on."""
+        """Cancel the coroutine that the function has returned, or will return. A function goes on."""
+        self._cancelled = True
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
             try:
@@ -67,6 +69,8 @@ class DaemonRun:
 
         async def main() -> object:
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+            if self._cancelled and self._task is not None:
+                self._task.cancel()
             return await awaitable
 
         return asyncio.run(main())
