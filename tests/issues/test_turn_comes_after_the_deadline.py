@@ -34,6 +34,8 @@ class _LateTicket(Ticket):
 class _Queue(Bulkhead):
     __slots__ = ("ticket",)
 
+    ticket: _LateTicket
+
     def enter(self, call: object, now: float) -> object:
         return self.ticket
 

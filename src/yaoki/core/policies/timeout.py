@@ -104,23 +104,23 @@ class Timeout(Policy):
         permit = self.resume(call, now)
         if call.deadline <= now:
             error = DeadlineExceededError(call.timeout, call.deadline, "the call was not started")
-            call.deadline, call.timeout = permit
+            call.deadline, call.timeout, _ = permit
             return error
         return permit
 
-    def resume(self, call: Call, started: float) -> tuple[float, Policy | None]:
-        """Set the deadline as it was when the call entered at `started`; the permit is what stood before."""
-        permit = (call.deadline, call.timeout)
+    def resume(self, call: Call, started: float) -> tuple[float, Policy | None, float]:
+        """Set the deadline as it was when the call entered at `started`; the permit is what stood before, and this one's end."""
         until = started + self.seconds
+        permit = (call.deadline, call.timeout, until)
         if until < call.deadline:
             call.deadline, call.timeout = until, self
         return permit
 
     def leave(self, call: Call, permit: Permit, error: BaseException | None, now: float) -> None:
         """Restore the deadline that stood before."""
-        if self.count_overdue and error is None and now > call.deadline and call.timeout is self:
+        call.deadline, call.timeout, until = permit  # type: ignore[misc]  # the permit that `enter` made
+        if self.count_overdue and error is None and now > until:
             self.overdue += 1
-        call.deadline, call.timeout = permit  # type: ignore[misc]  # the permit that `enter` made
 
     def healthy(self) -> Fragment | None:
         """The generator publishes the tightest deadline of all timeouts at once, and arms one timer for it."""
