@@ -23,6 +23,7 @@ CODES = {
     "deadline_exceeded": 107,
     "retry_exhausted": 108,
     "shutting_down": 109,
+    "recovery_busy": 110,
     "invalid_packet": 201,
     "missing_avp": 202,
     "invalid_avp_value": 203,
@@ -55,6 +56,11 @@ CODES = {
     "lock_timeout": 408,
     "stale_lease": 409,
     "config_invalid": 410,
+    "index_failed": 501,
+    "index_busy": 502,
+    "index_newer": 503,
+    "index_damaged": 504,
+    "corpus_empty": 505,
 }
 
 # The product's requirements: category, severity, recoverability, cdde, rfc6733.
@@ -174,7 +180,9 @@ def subclasses(cls: type[YaokiError]) -> set[type[YaokiError]]:
 
 def test_every_error_of_the_core_has_its_own_row() -> None:
     """SPEC F5, F6: the exceptions and the table know each other."""
-    ours = {cls for cls in subclasses(YaokiError) if cls.__module__ == YaokiError.__module__}
+    import yaoki.core.recovery  # noqa: F401  # it raises an error of its own
+
+    ours = {cls for cls in subclasses(YaokiError) if cls.__module__.startswith("yaoki.core.")}
 
     assert {kind.error: kind.name for kind in KINDS if kind.code < 200} == {cls.__name__: cls.kind for cls in ours}
 

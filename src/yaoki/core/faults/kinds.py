@@ -1,6 +1,6 @@
 """Every kind of error that Yaoki raises itself: one table, with stable codes (SPEC F5, F6).
 
-Codes: 100 to 199 core, 200 to 299 Diameter, 300 to 399 mesh, 400 to 499 repo pool, 500 to 599 chat (none yet). A code never
+Codes: 100 to 199 core, 200 to 299 Diameter, 300 to 399 mesh, 400 to 499 repo pool, 500 to 599 chat. A code never
 changes its meaning and is never given twice; a kind that is gone leaves a gap. `internal_error`, `circuit_open` and `overload`
 are the same kinds in the core and at the Diameter edge: one row, one code, and the Result-Codes in it.
 `docs/reference/kinds.md` is this table for users.
@@ -184,6 +184,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("retry_exhausted", 108, _SYSTEM, _ERROR, _FATAL, _DEPENDENCY, error="RetryExhaustedError"),
     Kind("shutting_down", 109, _CAPACITY, _INFO, _TRANSIENT, _LOCAL, error="ShuttingDownError"),
+    Kind("recovery_busy", 110, _STATE, _WARNING, _TRANSIENT, _LOCAL, error="RecoveryBusyError"),
     # Diameter edge (SPEC D2, D3).
     Kind(
         *("invalid_packet", 201, _PROTOCOL, _WARNING, _FATAL, _CALLER),
@@ -239,6 +240,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("lock_timeout", 408, _TIMEOUT, _WARNING, _TRANSIENT, _LOCAL, error="LockTimeoutError"),
     Kind("stale_lease", 409, _STATE, _ERROR, _FATAL, _CALLER, error="StaleLeaseError"),
     Kind("config_invalid", 410, _SYSTEM, _ERROR, _FATAL, _CALLER, error="ConfigValidationError"),
+    # The chat's index (SPEC G1).
+    Kind("index_failed", 501, _SYSTEM, _ERROR, _FATAL, _LOCAL, error="ChatIndexError"),
+    Kind("index_busy", 502, _STATE, _WARNING, _TRANSIENT, _LOCAL, error="IndexBusyError"),
+    Kind("index_newer", 503, _DATA, _ERROR, _FATAL, _LOCAL, error="NewerIndexError"),
+    Kind("index_damaged", 504, _DATA, _ERROR, _RECOVERABLE, _LOCAL, error="IndexDamagedError"),
+    Kind("corpus_empty", 505, _DATA, _ERROR, _FATAL, _LOCAL, error="EmptyCorpusError"),
 )
 """The whole table, in the order of the codes."""
 

@@ -118,7 +118,8 @@ class Timeout(Policy):
 
     def leave(self, call: Call, permit: Permit, error: BaseException | None, now: float) -> None:
         """Restore the deadline that stood before."""
-        call.deadline, call.timeout, until = permit  # type: ignore[misc]  # the permit that `enter` made
+        before: tuple[float, Policy | None, float] = permit  # type: ignore[assignment]  # the permit that `enter` made
+        call.deadline, call.timeout, until = before
         if self.count_overdue and error is None and now > until:
             self.overdue += 1
 

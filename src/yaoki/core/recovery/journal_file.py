@@ -16,9 +16,7 @@ from __future__ import annotations
 import os
 
 from yaoki.core.clock import clock
-from yaoki.core.faults.category import Category, Origin, Recoverability, Severity
 from yaoki.core.faults.errors import ConfigurationError, YaokiError
-from yaoki.core.faults.record import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,18 +59,15 @@ _DAMAGED = (11, 26)
 """SQLITE_CORRUPT and SQLITE_NOTADB."""
 
 
-BUSY = Fault(Category.STATE, Severity.WARNING, Recoverability.TRANSIENT, "RecoveryBusyError", origin=Origin.LOCAL)
-
-
 class RecoveryBusyError(YaokiError):
     """Another process, or another loop of this one, recovers with this journal. `holder` says who, as far as is known."""
+
+    kind = "recovery_busy"
 
     def __init__(self, journal: str, holder: str) -> None:
         super().__init__(journal, holder)
         self.journal = journal
         self.holder = holder
-        # No kind of its own in the table: nothing is wrong, and a moment later nothing may be in the way.
-        self.fault = BUSY
 
     def __str__(self) -> str:
         return f"{self.holder} recovers with the journal {self.journal}: try again when it has ended"

@@ -15,6 +15,8 @@ __all__ = ["ChatIndexError", "DataFolderError", "EmptyCorpusError", "IndexBusyEr
 class ChatIndexError(YaokiError):
     """The base of all errors about the index."""
 
+    kind = "index_failed"
+
 
 class DataFolderError(ChatIndexError, ConfigurationError):
     """The data folder cannot be made, read or written, or its disk is full. `folder`: the folder."""
@@ -33,6 +35,8 @@ class DataFolderError(ChatIndexError, ConfigurationError):
 class IndexBusyError(ChatIndexError):
     """Another process is building the index in this folder. `holder`: who, as far as it could be read."""
 
+    kind = "index_busy"
+
     def __init__(self, folder: Path, holder: str) -> None:
         super().__init__(folder, holder)
         self.folder = folder
@@ -44,6 +48,8 @@ class IndexBusyError(ChatIndexError):
 
 class NewerIndexError(ChatIndexError):
     """The index was written by a newer Yaoki. It is left as it is. `found`, `known`: the versions of its format."""
+
+    kind = "index_newer"
 
     def __init__(self, file: Path, found: int, known: int) -> None:
         super().__init__(file, found, known)
@@ -61,6 +67,8 @@ class NewerIndexError(ChatIndexError):
 class IndexDamagedError(ChatIndexError):
     """The index is not what was written. `ChatIndex.open_or_build` sets it aside and builds it anew."""
 
+    kind = "index_damaged"
+
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(file, reason)
         self.file = file
@@ -72,6 +80,8 @@ class IndexDamagedError(ChatIndexError):
 
 class EmptyCorpusError(ChatIndexError):
     """No source gave a single passage, so there is nothing to index. `notices`: what each source said."""
+
+    kind = "corpus_empty"
 
     def __init__(self, notices: tuple[str, ...]) -> None:
         super().__init__(notices)
