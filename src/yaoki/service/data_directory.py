@@ -9,13 +9,13 @@ who holds it; nobody needs to delete it.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.service.errors import CannotStartError
+from yaoki.service.file_lock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,38 +70,27 @@ class Instance:
     def __init__(self, system: str, place: str | os.PathLike[str]) -> None:
         self.system = system
         self.file: Path = Path(place) / LOCK_FILE
-        self._descriptor: int | None = None
+        self._lock = FileLock(self.file)
         self._facts: dict[str, object] = {}
 
     def acquire(self) -> None:
         """Take the lock. Raises CannotStartError if another process holds it, or if it cannot be taken."""
         try:
-            import fcntl
+            holder = self._lock.take()
         except ImportError:
             raise CannotStartError(
                 "this platform has no file locks, so two instances could use one data folder",
                 "Run the service on Linux or macOS.",
             ) from None
-        descriptor = None
-        try:
-            # Not truncated: until the lock is ours, the content is the holder's.
-            descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            assert descriptor is not None
-            holder = _read(descriptor)
-            os.close(descriptor)
-            raise self._taken(holder) from None
         except OSError as error:
-            if descriptor is not None:
-                os.close(descriptor)
             raise CannotStartError(
                 f"the lock {self.file} cannot be taken: {error.strerror}",
                 "Choose a data folder on a local disk with --data FOLDER.",
             ) from error
-        self._descriptor = descriptor
+        if holder is not None:
+            raise self._taken(holder)
         self._facts = {"system": self.system, "pid": os.getpid(), "since": clock.wall(), "address": None}
-        self._write()
+        self._lock.write(self._facts)
 
     def _taken(self, holder: Mapping[str, object]) -> CannotStartError:
         pid, address = holder.get("pid"), holder.get("address")
@@ -121,21 +110,11 @@ class Instance:
     @address.setter
     def address(self, address: str) -> None:
         self._facts["address"] = address
-        self._write()
-
-    def _write(self) -> None:
-        if self._descriptor is not None:
-            text = json.dumps(self._facts).encode()
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, text, 0)
+        self._lock.write(self._facts)
 
     def release(self) -> None:
         """Give the lock back; harmless without it."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            # The file stays: to delete it would let two processes lock two files of one name.
-            os.ftruncate(descriptor, 0)
-            os.close(descriptor)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -143,11 +122,3 @@ class Instance:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.release()
-
-
-def _read(descriptor: int) -> Mapping[str, object]:
-    try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
-    except (OSError, ValueError):
-        return {}
-    return holder if isinstance(holder, dict) else {}
