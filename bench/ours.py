@@ -67,6 +67,11 @@ class Yaoki(Library):
         timeout = self.api.Timeout(TIMEOUT_SECONDS)
         return self.api.Pipeline(timeout, self._retry(), self.api.CircuitBreaker(open_timeout=OPEN_SECONDS))(call)
 
+    def breaker_retry_overdue(self, call: Target) -> Guard:
+        """The same, and values that come late are counted."""
+        timeout = self.api.Timeout(TIMEOUT_SECONDS, count_overdue=True)
+        return self.api.Pipeline(timeout, self._retry(), self.api.CircuitBreaker(open_timeout=OPEN_SECONDS))(call)
+
     def standard(self, call: Target) -> Guard:
         """The standard pipeline: five policies."""
         return self.api.Pipeline(

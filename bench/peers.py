@@ -1,4 +1,5 @@
-"""The peers, each used as its own documentation says, with waits of zero and without logs or hooks. Versions: `peers.txt`.
+"""The peers, each used as its own documentation says, with waits of zero and without logs or hooks. Versions: the extra
+`bench` in pyproject.toml.
 
 A breaker opens after five failures in a row where the library can say that, else as near to it as it can; a retry tries three
 times. What a library does not offer in one of its own pieces is not built for it here.

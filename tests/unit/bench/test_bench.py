@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from bench import __main__ as program
 from bench import cells, checks, memory
 from bench.library import Library
+from bench.peers import PEERS
 from bench.report import Figure, Report, as_markdown
 from bench.rounds import measure
 
@@ -196,9 +198,9 @@ def test_the_page_names_the_command_and_no_place():
     assert "somebody" not in page
 
 
-def test_the_pinned_versions_are_those_of_the_extra():
-    """SPEC X3: a figure names the version it was taken against."""
-    pins = (ROOT / "bench" / "peers.txt").read_text().split()
-    project = (ROOT / "pyproject.toml").read_text()
-    assert len(pins) == 10
-    assert all(f'"{pin}"' in project for pin in pins)
+def test_every_peer_is_pinned_by_the_extra():
+    """SPEC X3: a figure is taken against the version that the extra names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = dict(pin.split("==") for pin in project["optional-dependencies"]["bench"])
+    assert pins.keys() == {peer.distribution for peer in PEERS}
+    assert all(pins.values())
