@@ -13,13 +13,14 @@ event loop.
 
 from __future__ import annotations
 
-from threading import Lock, get_ident
+from threading import get_ident
 
 from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError
 from yaoki.core.interpreter import lock_of
 from yaoki.core.parameters import duration, whole
+from yaoki.core.parking import OnLoop, OnThread
 from yaoki.core.policies.cached_answers import NOTHING, Answers, Kept, Making
 
 TYPE_CHECKING = False
@@ -164,15 +165,13 @@ class CachedFallback:
             failure = making = None  # type: ignore[assignment]  # an error that leaves this frame must not be led to by it
 
     def _wait(self, making: Making) -> None:
-        parked = Lock()
-        parked.acquire()
-        wake = parked.release
-        until = deadline.current()
+        parking, until = OnThread(), deadline.current()
+        wake = parking.wake
         if not self._answers.join(making, wake):
             return
         try:
-            while not making.over and (now := clock.now()) < until:
-                clock.acquire(parked, until - now)
+            while not making.over and clock.now() < until:
+                parking.park(until)
         finally:
             self._answers.part(making, wake)
         self._refuse_late(making, until)
@@ -227,31 +226,14 @@ class CachedFallback:
             failure = making = None  # type: ignore[assignment]  # an error that leaves this frame must not be led to by it
 
     async def _wait_async(self, making: Making) -> None:
-        from asyncio import get_running_loop
-
-        loop = get_running_loop()
-        parked = loop.create_future()
-
-        def look() -> None:
-            if not parked.done():
-                parked.set_result(None)
-
-        def wake() -> None:
-            try:
-                loop.call_soon_threadsafe(look)
-            except RuntimeError:
-                # The loop is closed, and with it the task that waited.
-                return
-
-        until = deadline.current()
+        parking, until = OnLoop(), deadline.current()
+        wake = parking.wake
         if not self._answers.join(making, wake):
             return
-        timer = loop.call_later(max(0.0, until - clock.now()), look) if until < deadline.NEVER else None
         try:
-            await parked
+            while not making.over and clock.now() < until:
+                await parking.park(until)
         finally:
-            if timer is not None:
-                timer.cancel()
             self._answers.part(making, wake)
         self._refuse_late(making, until)
 
