@@ -33,6 +33,27 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline"]
 
 
+class _MadeAtFirstUse:
+    """The generated function `call` or `acall`, which then stands in the pipeline's own dictionary.
+
+    That costs a call neither a method in between nor a look into this class.
+    """
+
+    def __init__(self, name: str, doc: str) -> None:
+        self._name = name
+        self.__doc__ = doc
+
+    def __get__(self, pipeline: Pipeline | None, owner: type[Pipeline]) -> object:
+        if pipeline is None:
+            return self
+        from yaoki.core.pipeline.generate import caller
+
+        is_async = self._name == "acall"
+        made = caller(pipeline._async_plan if is_async else pipeline._plan, is_async=is_async)
+        pipeline.__dict__[self._name] = made
+        return made
+
+
 class Pipeline:
     """Policies in order, outermost first. One object serves threads and event loops at once.
 
@@ -81,19 +102,8 @@ class Pipeline:
             ...
 
     else:
-        # A type checker would take two of them for attributes of the instance, which are no methods.
-        __slots__ = ("__weakref__", "_async_plan", "_plan", "acall", "call", "name", "policies")
-
-        def __getattr__(self, name):
-            # `call` and `acall` are slots that are filled at their first use: an attribute is faster than a method.
-            if name not in ("call", "acall"):
-                raise AttributeError(f"a Pipeline has no attribute {name!r}")
-            from yaoki.core.pipeline.generate import caller
-
-            is_async = name == "acall"
-            made = caller(self._async_plan if is_async else self._plan, is_async=is_async)
-            setattr(self, name, made)
-            return made
+        call = _MadeAtFirstUse("call", "Call `fn` through the policies.")
+        acall = _MadeAtFirstUse("acall", "Call `fn` through the policies and await what it returns.")
 
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` through the policies; return the outcome instead of raising. Cancellation is still raised."""
