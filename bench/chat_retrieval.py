@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yaoki.systems.chat.answer import answer
-from yaoki.systems.chat.hits import Hit
-from yaoki.systems.chat.index import ChatIndex
+from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index import ChatIndex
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "systems" / "chat" / "questions.toml"
 K = 5

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from yaoki.service.data_directory import Instance
     from yaoki.service.tokens import Token
     from yaoki.systems.chat.opening import Opening
-    from yaoki.systems.chat.preparation import Preparation
+    from yaoki.systems.chat.vector.preparation import Preparation
 
 __all__ = ["up"]
 

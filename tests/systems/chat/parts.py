@@ -10,10 +10,10 @@ from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.configuration import ChatConfiguration
 from yaoki.systems.chat.faq import Faq
-from yaoki.systems.chat.index import ChatIndex
 from yaoki.systems.chat.reply import Reply
 from yaoki.systems.chat.retrieval import Retrieval
 from yaoki.systems.chat.turn import Turns
+from yaoki.systems.chat.vector.index import ChatIndex
 
 KNOWN = "How do I boil water with a timeout?"
 UNKNOWN = "What is the capital of Australia?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
-from yaoki.systems.chat.corpus.collect import Sources
+from yaoki.systems.chat.vector.corpus.collect import Sources
 
 FILES = {
     "kitchen/__init__.py": '''

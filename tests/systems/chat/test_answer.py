@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from yaoki.systems.chat import extracts
 from yaoki.systems.chat.answer import Answer, answer
 from yaoki.systems.chat.extracts import Extract
-from yaoki.systems.chat.hits import Hit
+from yaoki.systems.chat.vector.hits import Hit
 
 BOIL = Hit(
     "kitchen.boil",

@@ -10,7 +10,7 @@ import pytest
 
 from bench.chat_retrieval import Asked, ask_all, questions, recall, refused
 from yaoki.systems.chat.answer import answer
-from yaoki.systems.chat.index import ChatIndex
+from yaoki.systems.chat.vector.index import ChatIndex
 
 # Building the index of the whole library takes about 10 s of a quiet machine.
 pytestmark = [pytest.mark.real_index, pytest.mark.timeout(300)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.systems.chat.running import Service, copy_index
-from yaoki.systems.chat.index import ChatIndex
+from yaoki.systems.chat.vector.index import ChatIndex
 
 pytestmark = [pytest.mark.real_index, pytest.mark.timeout(120)]
 

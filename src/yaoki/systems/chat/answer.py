@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from yaoki.systems.chat import extracts
 from yaoki.systems.chat.extracts import Extract
-from yaoki.systems.chat.words import subject_words, words
+from yaoki.systems.chat.vector.words import subject_words, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yaoki.systems.chat.hits import Hit
-    from yaoki.systems.chat.index import ChatIndex
+    from yaoki.systems.chat.vector.hits import Hit
+    from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["Answer", "Entry", "Extract", "answer"]
 

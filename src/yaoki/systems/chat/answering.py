@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from yaoki.systems.chat.answer import Entry
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.hits import Hit
-    from yaoki.systems.chat.index import ChatIndex
     from yaoki.systems.chat.reply import Engine
     from yaoki.systems.chat.texts import Language
+    from yaoki.systems.chat.vector.hits import Hit
+    from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["Answering", "Written"]
 

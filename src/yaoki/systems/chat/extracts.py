@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat import blocks, sentences
-from yaoki.systems.chat.words import words
+from yaoki.systems.chat.vector.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,8 +17,8 @@ from yaoki.core.shutdown import Shutdown
 from yaoki.service import endpoints
 from yaoki.service.serving import serve
 from yaoki.systems.chat import routes, web
-from yaoki.systems.chat.preparation import PreparationStoppedError
 from yaoki.systems.chat.service import ChatService
+from yaoki.systems.chat.vector.preparation import PreparationStoppedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from yaoki.service.tokens import Token
     from yaoki.systems.chat.configuration import ChatConfiguration
     from yaoki.systems.chat.opening import Opening
-    from yaoki.systems.chat.preparation import Preparation
+    from yaoki.systems.chat.vector.preparation import Preparation
 
 __all__ = ["Watcher", "create_app", "run"]
 

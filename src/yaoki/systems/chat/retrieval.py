@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.hits import Hit
-    from yaoki.systems.chat.index import ChatIndex
+    from yaoki.systems.chat.vector.hits import Hit
+    from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["PREPARING", "Retrieval"]
 

@@ -22,9 +22,9 @@ from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.faq import Faq
 from yaoki.systems.chat.feed import Feed
 from yaoki.systems.chat.opening import Opening
-from yaoki.systems.chat.preparation import Preparation
 from yaoki.systems.chat.retrieval import Retrieval
 from yaoki.systems.chat.turn import Turns
+from yaoki.systems.chat.vector.preparation import Preparation
 
 if TYPE_CHECKING:
     from asyncio import Task

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from yaoki.core.degradation import Mode
     from yaoki.systems.chat.answer_cache import AnswerCache
     from yaoki.systems.chat.faq import Faq
-    from yaoki.systems.chat.hits import Hit
     from yaoki.systems.chat.texts import Language
+    from yaoki.systems.chat.vector.hits import Hit
 
 __all__ = ["Turns", "language"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from yaoki.systems.chat.corpus import c_modules
+from yaoki.systems.chat.vector.corpus import c_modules
 
 REFUSED = ("antigravity", "this", "tkinter", "_tkinter", "turtle", "idlelib", "readline", "test", "xxlimited", "xxsubtype")
 

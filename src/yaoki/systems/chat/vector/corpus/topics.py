@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat import blocks
-from yaoki.systems.chat.corpus.passage import Passage, cut
+from yaoki.systems.chat.vector.corpus.passage import Passage, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

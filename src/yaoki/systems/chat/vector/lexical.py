@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yaoki.systems.chat import blocks, sentences
-from yaoki.systems.chat.words import dotted_names, question_words, words
+from yaoki.systems.chat.vector.words import dotted_names, question_words, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from yaoki.systems.chat.corpus.passage import Passage
+    from yaoki.systems.chat.vector.corpus.passage import Passage
 
     Array = npt.NDArray[np.generic]
 

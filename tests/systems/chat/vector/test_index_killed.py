@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.systems.chat.small_library import small_sources
-from yaoki.systems.chat.corpus.collect import Sources
-from yaoki.systems.chat.index import ChatIndex
+from yaoki.systems.chat.vector.corpus.collect import Sources
+from yaoki.systems.chat.vector.index import ChatIndex
 
 # Runs a build that kills itself without warning: at a share of the progress, or where a function is entered or left.
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from yaoki.systems.chat import index, store
-from yaoki.systems.chat.corpus.collect import Sources
+from yaoki.systems.chat.vector import index, store
+from yaoki.systems.chat.vector.corpus.collect import Sources
 
 folder, library, moment = sys.argv[1:]
 

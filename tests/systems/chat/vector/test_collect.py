@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.systems.chat.small_library import make_library, small_sources
-from yaoki.systems.chat.corpus.collect import Sources
-from yaoki.systems.chat.progress import Progress
+from yaoki.systems.chat.vector.corpus.collect import Sources
+from yaoki.systems.chat.vector.progress import Progress
 
 
 def test_g1_every_source_gives_passages(sources: Sources) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.systems.chat.small_library import make_library
-from yaoki.systems.chat.corpus import docstrings, library
-from yaoki.systems.chat.corpus.c_modules import Documented
-from yaoki.systems.chat.corpus.passage import Passage, cut
-from yaoki.systems.chat.corpus.signature_lines import split_signature
+from yaoki.systems.chat.vector.corpus import docstrings, library
+from yaoki.systems.chat.vector.corpus.c_modules import Documented
+from yaoki.systems.chat.vector.corpus.passage import Passage, cut
+from yaoki.systems.chat.vector.corpus.signature_lines import split_signature
 
 LONG = "Does what its name says, as long as nobody stops it while it is at it."
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaoki
-from yaoki.systems.chat.corpus import c_modules, docstrings, library, topics
-from yaoki.systems.chat.progress import Progress
+from yaoki.systems.chat.vector.corpus import c_modules, docstrings, library, topics
+from yaoki.systems.chat.vector.progress import Progress
 
 if TYPE_CHECKING:
-    from yaoki.systems.chat.corpus.passage import Passage
-    from yaoki.systems.chat.progress import Listener
+    from yaoki.systems.chat.vector.corpus.passage import Passage
+    from yaoki.systems.chat.vector.progress import Listener
 
 __all__ = ["EXTRACTOR", "Corpus", "Sources"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from yaoki.systems.chat.corpus.library import SourceFile
+    from yaoki.systems.chat.vector.corpus.library import SourceFile
 
 __all__ = ["Definition", "Facts", "read"]
 

@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.chat import store
-from yaoki.systems.chat.corpus.collect import Sources
-from yaoki.systems.chat.errors import DataFolderError, EmptyCorpusError, IndexBusyError, IndexDamagedError
-from yaoki.systems.chat.hits import Hit
-from yaoki.systems.chat.lexical import LexicalIndex
-from yaoki.systems.chat.lock import building
-from yaoki.systems.chat.progress import Progress
+from yaoki.systems.chat.vector import store
+from yaoki.systems.chat.vector.corpus.collect import Sources
+from yaoki.systems.chat.vector.errors import DataFolderError, EmptyCorpusError, IndexBusyError, IndexDamagedError
+from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.lexical import LexicalIndex
+from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from yaoki.systems.chat.corpus.collect import Corpus
-    from yaoki.systems.chat.progress import Listener
+    from yaoki.systems.chat.vector.corpus.collect import Corpus
+    from yaoki.systems.chat.vector.progress import Listener
 
 __all__ = ["ChatIndex"]
 
@@ -116,7 +116,7 @@ class ChatIndex:
     def weight(self, word: str) -> float:
         """How much a word of a question tells: its inverse document frequency; highest for words the corpus never saw.
 
-        `word`: as `yaoki.systems.chat.words.words` gives it.
+        `word`: as `yaoki.systems.chat.vector.words.words` gives it.
         """
         return self._lexical.weight(word)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.service.file_lock import FileLock
-from yaoki.systems.chat.errors import DataFolderError, IndexBusyError
+from yaoki.systems.chat.vector.errors import DataFolderError, IndexBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

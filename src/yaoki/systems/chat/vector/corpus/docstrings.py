@@ -9,18 +9,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.corpus.facts import Facts
-from yaoki.systems.chat.corpus.facts import read as read_facts
-from yaoki.systems.chat.corpus.passage import Passage, cut
-from yaoki.systems.chat.corpus.public_names import PublicNames
-from yaoki.systems.chat.corpus.signature_lines import split_signature
+from yaoki.systems.chat.vector.corpus.facts import Facts
+from yaoki.systems.chat.vector.corpus.facts import read as read_facts
+from yaoki.systems.chat.vector.corpus.passage import Passage, cut
+from yaoki.systems.chat.vector.corpus.public_names import PublicNames
+from yaoki.systems.chat.vector.corpus.signature_lines import split_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from yaoki.systems.chat.corpus.c_modules import Documented
-    from yaoki.systems.chat.corpus.library import SourceFile
+    from yaoki.systems.chat.vector.corpus.c_modules import Documented
+    from yaoki.systems.chat.vector.corpus.library import SourceFile
 
 __all__ = ["passages", "read_all"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
-from yaoki.systems.chat.corpus import topics
+from yaoki.systems.chat.vector.corpus import topics
 
 WITH = """
     The "with" statement

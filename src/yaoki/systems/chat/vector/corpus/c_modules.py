@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from yaoki.systems.chat.corpus.signature_lines import split_signature
+from yaoki.systems.chat.vector.corpus.signature_lines import split_signature
 
 __all__ = ["MODULES", "CDocs", "Documented", "read"]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.corpus.passage import Passage
-from yaoki.systems.chat.lexical import LexicalIndex
+from yaoki.systems.chat.vector.corpus.passage import Passage
+from yaoki.systems.chat.vector.lexical import LexicalIndex
 
 
 def passage(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from yaoki.systems.chat.corpus.facts import Facts
+    from yaoki.systems.chat.vector.corpus.facts import Facts
 
 __all__ = ["PublicNames", "is_public"]
 

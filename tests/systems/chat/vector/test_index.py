@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from yaoki.systems.chat import store
-from yaoki.systems.chat.corpus.collect import Sources
-from yaoki.systems.chat.errors import DataFolderError, IndexBusyError, IndexDamagedError, NewerIndexError
-from yaoki.systems.chat.index import ChatIndex
-from yaoki.systems.chat.lock import building
-from yaoki.systems.chat.progress import Progress
+from yaoki.systems.chat.vector import store
+from yaoki.systems.chat.vector.corpus.collect import Sources
+from yaoki.systems.chat.vector.errors import DataFolderError, IndexBusyError, IndexDamagedError, NewerIndexError
+from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.progress import Progress
 
 
 def indexes(folder: Path) -> list[str]:
@@ -323,7 +323,7 @@ def test_g1_the_lock_of_a_dead_process_holds_nobody(folder: Path, sources: Sourc
     program = f"""
 import os, signal
 from pathlib import Path
-from yaoki.systems.chat.lock import building
+from yaoki.systems.chat.vector.lock import building
 with building(Path({str(folder)!r})):
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -6,13 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
-from yaoki.systems.chat.index import ChatIndex
+from yaoki.systems.chat.vector.index import ChatIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from yaoki.systems.chat.progress import Progress
+    from yaoki.systems.chat.vector.progress import Progress
 
 __all__ = ["Preparation", "PreparationStoppedError"]
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from yaoki.systems.chat.errors import DataFolderError, IndexDamagedError, NewerIndexError
-from yaoki.systems.chat.lexical import LexicalIndex
+from yaoki.systems.chat.vector.errors import DataFolderError, IndexDamagedError, NewerIndexError
+from yaoki.systems.chat.vector.lexical import LexicalIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from yaoki.systems.chat.corpus.passage import Passage
+    from yaoki.systems.chat.vector.corpus.passage import Passage
 
 __all__ = ["FORMAT", "Row", "Stored", "format_of", "load", "migrate", "write"]
 

@@ -1,0 +1,1 @@
+"""The vector service: documents indexed on disk, searched by words and by meaning (SPEC G1)."""
