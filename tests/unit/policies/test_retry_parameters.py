@@ -30,7 +30,7 @@ INFINITY = float("inf")
         ({"give_up_on": 5}, "give_up_on must be an exception type, a tuple of types or a predicate, not 5"),
         ({"retry_if_result": 5}, "retry_if_result must be a predicate of the value, not 5"),
         ({"budget": 5}, "budget must be a Budget, or None to switch it off, not 5"),
-        ({"per_recoverability": {"severe": Retry()}}, "per_recoverability must map Recoverability to Retry"),
+        ({"per_recoverability": {"severe": 3}}, "per_recoverability must map Recoverability to Retry"),
         ({"per_recoverability": {Recoverability.SEVERE: 3}}, "per_recoverability must map Recoverability to Retry"),
         ({"max_elapsed": 0}, "max_elapsed must be above 0 seconds, not 0"),
         ({"max_elapsed": -1.0}, "max_elapsed must be above 0 seconds, not -1.0"),
