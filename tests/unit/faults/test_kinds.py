@@ -61,6 +61,9 @@ CODES = {
     "index_newer": 503,
     "index_damaged": 504,
     "corpus_empty": 505,
+    "embedding_failed": 506,
+    "model_files_wrong": 507,
+    "document_refused": 508,
 }
 
 # The product's requirements: category, severity, recoverability, cdde, rfc6733.

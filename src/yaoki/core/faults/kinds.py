@@ -246,6 +246,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("index_newer", 503, _DATA, _ERROR, _FATAL, _LOCAL, error="NewerIndexError"),
     Kind("index_damaged", 504, _DATA, _ERROR, _RECOVERABLE, _LOCAL, error="IndexDamagedError"),
     Kind("corpus_empty", 505, _DATA, _ERROR, _FATAL, _LOCAL, error="EmptyCorpusError"),
+    Kind("embedding_failed", 506, _SYSTEM, _WARNING, _RECOVERABLE, _DEPENDENCY, error="EmbeddingError"),
+    Kind("model_files_wrong", 507, _DATA, _ERROR, _FATAL, _LOCAL, error="ModelFilesError"),
+    Kind("document_refused", 508, _DATA, _WARNING, _FATAL, _CALLER, error="DocumentError"),
 )
 """The whole table, in the order of the codes."""
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
 
 __all__ = ["ChatConfiguration"]
 
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
 
 
-class ChatConfiguration(BaseModel):
+class ChatConfiguration(EmbeddingsConfiguration):
     """The table `[chat]` of the configuration file; in the environment each key is `YAOKI_CHAT_` and its name in capitals.
 
     Times are seconds.
@@ -45,6 +47,8 @@ class ChatConfiguration(BaseModel):
     breaker_window: Seconds = Field(30.0, description="The time over which that share is taken")
     breaker_minimum_calls: int = Field(10, ge=1, le=10_000, description="Fewer calls than this never open a breaker")
     breaker_open_timeout: Seconds = Field(30.0, description="How long a breaker stays open before it admits a trial call")
+
+    vector_port: int = Field(8701, ge=0, le=65535, description="The port of `yaoki chat vector`; 0 takes a free one")
 
     passages: int = Field(5, ge=1, le=50, description="How many passages the search hands to the answerer")
     max_message_length: int = Field(4000, ge=1, le=100_000, description="Characters of a question; longer ones are refused")

@@ -9,7 +9,15 @@ from yaoki.core.faults.errors import ConfigurationError, YaokiError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ChatIndexError", "DataFolderError", "EmptyCorpusError", "IndexBusyError", "IndexDamagedError", "NewerIndexError"]
+__all__ = [
+    "ChatIndexError",
+    "DataFolderError",
+    "DocumentError",
+    "EmptyCorpusError",
+    "IndexBusyError",
+    "IndexDamagedError",
+    "NewerIndexError",
+]
 
 
 class ChatIndexError(YaokiError):
@@ -89,3 +97,17 @@ class EmptyCorpusError(ChatIndexError):
 
     def __str__(self) -> str:
         return "; ".join(("no documents were found to index", *self.notices))
+
+
+class DocumentError(YaokiError):
+    """A document cannot be indexed as it was given. `field`: which of its parts is wrong; `reason`: why."""
+
+    kind = "document_refused"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.reason}"
