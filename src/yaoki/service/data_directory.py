@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Instance", "data_directory"]
+__all__ = ["Instance", "data_directory", "usual_place"]
 
 LOCK_FILE = "instance.lock"
 
@@ -35,16 +35,10 @@ def data_directory(
     `given`: what the user chose, or None. `environ`: the process's environment by default. Raises CannotStartError, with the
     reason and a way out, if it cannot be made or written.
     """
-    environ = os.environ if environ is None else environ
     if given is not None:
         place, chosen_by = Path(given).expanduser(), "--data"
-    elif environ.get("STATE_DIRECTORY"):
-        # With several, the first is the service's own.
-        place, chosen_by = Path(environ["STATE_DIRECTORY"].split(os.pathsep)[0]), "$STATE_DIRECTORY"
     else:
-        from platformdirs import user_data_path
-
-        place, chosen_by = user_data_path("yaoki", appauthor=False) / system, "the usual place"
+        place, chosen_by = usual_place(system, environ=environ)
     try:
         place = place.absolute()
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,6 +52,17 @@ def data_directory(
             "Choose another with --data FOLDER, or make this one writable.",
         ) from error
     return place
+
+
+def usual_place(system: str, *, environ: Mapping[str, str] | None = None) -> tuple[Path, str]:
+    """The folder for the data of `system` if the user names none, and what chose it. It may not exist."""
+    environ = os.environ if environ is None else environ
+    if environ.get("STATE_DIRECTORY"):
+        # With several, the first is the service's own.
+        return Path(environ["STATE_DIRECTORY"].split(os.pathsep)[0]), "$STATE_DIRECTORY"
+    from platformdirs import user_data_path
+
+    return user_data_path("yaoki", appauthor=False) / system, "the usual place"
 
 
 class Instance:
