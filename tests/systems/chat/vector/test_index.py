@@ -13,7 +13,7 @@ import pytest
 
 from yaoki.systems.chat.vector import store
 from yaoki.systems.chat.vector.corpus.collect import Sources
-from yaoki.systems.chat.vector.errors import DataFolderError, IndexBusyError, IndexDamagedError, NewerIndexError
+from yaoki.systems.chat.vector.errors import DataFolderError, IndexBusyError, NewerIndexError
 from yaoki.systems.chat.vector.index import ChatIndex
 from yaoki.systems.chat.vector.lock import building
 from yaoki.systems.chat.vector.progress import Progress
@@ -79,7 +79,7 @@ def test_g1_progress_ends_at_the_whole(folder: Path, sources: Sources) -> None:
 
 
 def test_g1_changed_sources_are_indexed_anew(folder: Path, sources: Sources) -> None:
-    """SPEC G1: a stale index is replaced as a whole; the old file goes."""
+    """SPEC G1: what is stale is replaced as a whole, in one transaction of the same file."""
     old = ChatIndex.open_or_build(folder, sources=sources)
     change(sources)
 
@@ -88,7 +88,7 @@ def test_g1_changed_sources_are_indexed_anew(folder: Path, sources: Sources) -> 
     assert new.built
     assert new.version != old.version
     assert new.passage("fresh") is not None
-    assert indexes(folder) == ["index-2.sqlite3"]
+    assert indexes(folder) == ["index-1.sqlite3"]
 
 
 def test_g1_the_version_names_the_content(folder: Path, sources: Sources) -> None:
@@ -116,17 +116,23 @@ def test_g1_missing_sources_are_said_at_every_start(folder: Path, tmp_path: Path
 @pytest.mark.parametrize(
     "damage",
     [
-        "DELETE FROM passages WHERE number = 3",
-        "UPDATE passages SET text = text || '!' WHERE number = 2",
-        "UPDATE passages SET title = substr(title, 2), source = source || substr(title, 1, 1) WHERE number = 2",
-        "UPDATE passages SET number = -1 WHERE number = 4",
-        "UPDATE about SET value = 'x' WHERE name = 'fingerprint'",
-        "DELETE FROM about WHERE name = 'digest'",
-        "UPDATE arrays SET content = x'00000000' WHERE name = 'impacts'",
-        "UPDATE arrays SET content = (SELECT content FROM arrays WHERE name = 'weights') WHERE name = 'impacts'",
-        "DELETE FROM arrays WHERE name = 'vocabulary'",
-        "UPDATE arrays SET type = 'no type' WHERE name = 'offsets'",
+        "DELETE FROM passages WHERE place = 3",
+        "UPDATE passages SET text = text || '!' WHERE place = 2",
+        "UPDATE passages SET title = substr(title, 2), source = source || substr(title, 1, 1) WHERE place = 2",
+        "UPDATE passages SET place = -1 WHERE place = 4",
+        "UPDATE passages SET imported_by = imported_by + 1 WHERE place = 4",
+        "UPDATE passages SET imported_by = 'often' WHERE place = 4",
+        "UPDATE passages SET document = 77 WHERE place = 4",
+        "UPDATE passages SET aliases = 'no JSON' WHERE place = 4",
+        "UPDATE documents SET state = 'x'",
+        "UPDATE documents SET words = x'00000000'",
+        "UPDATE documents SET words = zeroblob(length(words))",
+        "UPDATE documents SET notices = '[1]'",
+        "DELETE FROM documents",
+        "DELETE FROM about WHERE name = 'sum'",
+        "UPDATE about SET value = 'x' WHERE name = 'sum'",
         "DROP TABLE passages",
+        "DROP TABLE documents",
         "PRAGMA user_version = 0",
     ],
 )
@@ -142,7 +148,7 @@ def test_g1_a_damaged_index_is_never_served(folder: Path, sources: Sources, dama
     assert index.version == good.version
     damaged, present = indexes(folder)
     assert damaged.startswith("damaged-index-1-")
-    assert present == "index-1.sqlite3"
+    assert present == "index-2.sqlite3"
     assert "was damaged" in index.notices[0]
     assert damaged in index.notices[0]
     assert ChatIndex.open_or_build(folder, sources=sources).notices == ()
@@ -200,42 +206,17 @@ def test_g1_an_index_of_a_newer_yaoki_is_refused_and_left_alone(folder: Path, so
     assert index_file(folder).read_bytes() == before
 
 
-def test_g1_an_older_index_is_migrated_after_a_copy(folder: Path, sources: Sources) -> None:
-    """SPEC G1: the steps run in one transaction; the copy is the index as it was."""
-    ChatIndex.open_or_build(folder, sources=sources)
-    file, copy = index_file(folder), folder / "copy.sqlite3"
-    steps = {
-        store.FORMAT: ("CREATE TABLE more (x)", "INSERT INTO more VALUES (1)"),
-        store.FORMAT + 1: ("INSERT INTO more VALUES (2)",),
-    }
+def test_g1_an_index_of_the_first_format_is_built_anew(folder: Path, sources: Sources) -> None:
+    """SPEC G1: it held nothing but Python's documentation, which is read again; then it goes."""
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "index-4.sqlite3", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE passages (number INTEGER PRIMARY KEY)")
+        connection.execute("PRAGMA user_version = 1")
 
-    store.migrate(file, copy, steps, to=store.FORMAT + 2)
+    index = ChatIndex.open_or_build(folder, sources=sources)
 
-    assert (store.format_of(file), store.format_of(copy)) == (store.FORMAT + 2, store.FORMAT)
-    with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT x FROM more").fetchall() == [(1,), (2,)]
-    assert store.load(copy).rows
-
-
-def test_g1_a_migration_that_fails_leaves_the_index_as_it_was(folder: Path, sources: Sources) -> None:
-    """SPEC G1: half a migration is none."""
-    ChatIndex.open_or_build(folder, sources=sources)
-    file = index_file(folder)
-
-    with pytest.raises(IndexDamagedError):
-        store.migrate(file, folder / "copy", {store.FORMAT: ("DROP TABLE arrays", "no statement")}, to=store.FORMAT + 1)
-
-    assert store.load(file).rows
-
-
-def test_g1_a_format_without_a_way_to_the_present_one_is_damage(folder: Path, sources: Sources) -> None:
-    """SPEC G1: what cannot be migrated is set aside and built anew."""
-    ChatIndex.open_or_build(folder, sources=sources)
-
-    with pytest.raises(IndexDamagedError, match="nothing leads from its format"):
-        store.migrate(index_file(folder), folder / "copy", {}, to=store.FORMAT + 1)
-
-    assert not (folder / "copy").exists()
+    assert (index.built, index.notices) == (True, ())
+    assert indexes(folder) == ["index-5.sqlite3"]
 
 
 def test_x5_a_folder_that_is_a_file_is_a_clear_error(tmp_path: Path, sources: Sources) -> None:
@@ -261,7 +242,7 @@ def test_g1_a_full_disk_is_a_clear_error_and_leaves_nothing(
     folder: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SPEC G1: a build that cannot be written ends as if it had not begun."""
-    monkeypatch.setattr(store, "write", _full_disk)
+    monkeypatch.setattr(store.Change, "put", _full_disk)
 
     with pytest.raises(DataFolderError, match="full"):
         ChatIndex.open_or_build(folder, sources=sources)
@@ -275,7 +256,7 @@ def test_g1_a_stale_index_that_cannot_be_rebuilt_is_served_with_a_notice(
     """SPEC G1: an old answer is better than none, if it is said."""
     old = ChatIndex.open_or_build(folder, sources=sources)
     change(sources)
-    monkeypatch.setattr(store, "write", _full_disk)
+    monkeypatch.setattr(store.Change, "put", _full_disk)
 
     served = ChatIndex.open_or_build(folder, sources=sources)
 
@@ -357,4 +338,6 @@ def test_g1_folders_with_odd_names_are_folders(tmp_path: Path, sources: Sources)
 
 
 def _full_disk(*arguments: object) -> None:
-    raise sqlite3.OperationalError("database or disk is full")
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error

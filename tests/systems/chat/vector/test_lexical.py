@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yaoki.systems.chat.vector.content import Content
 from yaoki.systems.chat.vector.corpus.passage import Passage
+from yaoki.systems.chat.vector.counted import CountedWords, count
+from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.lexical import LexicalIndex
 
 
@@ -19,8 +23,17 @@ def passage(
     return Passage(name, part, name, text, "somewhere", signature, aliases, imported_by)
 
 
+def index_of(passages: list[Passage]) -> LexicalIndex:
+    return LexicalIndex([count(passages)])
+
+
 def found(passages: list[Passage], query: str, k: int = 5) -> list[str]:
-    return [passages[number].id for number, _ in LexicalIndex.build(passages).search(query, k)]
+    return [passages[number].id for number, _ in index_of(passages).search(query, k)]
+
+
+def limited(passages: list[Passage], query: str, k: int) -> list[str]:
+    content = Content([Document.of("user", "d", passages)], "")
+    return [passages[number].id for number, _ in content.by_words(query, k)]
 
 
 def test_g1_the_name_weighs_more_than_the_body() -> None:
@@ -65,7 +78,7 @@ def test_g1_what_is_much_imported_comes_first() -> None:
     """SPEC G1: of two alike, the one of the module that others import."""
     passages = [passage("rare.f", "Delete a tree."), passage("used.f", "Delete a tree.", imported_by=20)]
 
-    (first, best), (second, other) = LexicalIndex.build(passages).search("delete tree", 2)
+    (first, best), (second, other) = index_of(passages).search("delete tree", 2)
 
     assert (first, second) == (1, 0)
     assert best / other == pytest.approx(1 + 0.06 * math.log(21), rel=1e-5)
@@ -83,8 +96,8 @@ def test_g1_at_most_two_passages_of_one_name() -> None:
     parts = [passage("a.long", "Boil water at home.", part=part) for part in range(1, 200)]
     other = passage("a.other", "Something about water, among many other things that are not asked for here at all today.")
 
-    assert len(found([*parts, other], "boil water", k=3)) == 3
-    assert "a.other" in found([*parts, other], "boil water", k=3)
+    assert len(limited([*parts, other], "boil water", 3)) == 3
+    assert "a.other" in limited([*parts, other], "boil water", 3)
 
 
 def test_g1_a_dotted_name_means_that_thing() -> None:
@@ -114,42 +127,57 @@ def test_g1_japanese_is_found_by_pairs() -> None:
 
 def test_g1_a_word_that_no_passage_has_weighs_most() -> None:
     """SPEC G1: refusal stands on this."""
-    index = LexicalIndex.build([passage("a.f", "Hot words."), passage("a.g", "Hot soup.")])
+    index = index_of([passage("a.f", "Hot words."), passage("a.g", "Hot soup.")])
 
     assert index.weight("kubernetes") > index.weight("word") > index.weight("hot") > 0.0
 
 
-def test_g1_saved_arrays_find_the_same() -> None:
-    """SPEC G1: postings are saved, not rebuilt."""
-    passages = [passage(f"a.f{number}", f"Word{number} and some more of them.") for number in range(30)]
-    index = LexicalIndex.build(passages)
-    saved = {name: np.frombuffer(array.tobytes(), array.dtype) for name, array in index.arrays().items()}
+def test_g1_saved_counts_find_the_same() -> None:
+    """SPEC G1: what was counted once is saved, not counted again."""
+    counted = count([passage(f"a.f{number}", f"Word{number} and some more of them.") for number in range(30)])
 
-    again = LexicalIndex(index.vocabulary, saved)
+    again = CountedWords.from_bytes(counted.to_bytes())
 
-    assert again.search("word7 more", 5) == index.search("word7 more", 5)
+    assert LexicalIndex([again]).search("word7 more", 5) == LexicalIndex([counted]).search("word7 more", 5)
 
 
-@pytest.mark.parametrize("name", ["offsets", "passages", "impacts", "weights", "priors", "names", "own_offsets", "own_words"])
+def test_g1_documents_are_put_together_in_any_parts() -> None:
+    """SPEC G1: a passage scores the same in a document of its own and beside others in one."""
+    passages = [passage(f"a.f{number}", f"Word{number % 3} and some more of them.") for number in range(9)]
+    one = index_of(passages)
+    many = LexicalIndex([count([each]) for each in passages])
+
+    assert dict(many.search("word1 more f7", 9)) == pytest.approx(dict(one.search("word1 more f7", 9)))
+    assert [many.weight(word) for word in ("word1", "some", "no")] == [one.weight(word) for word in ("word1", "some", "no")]
+
+
+ARRAYS = ("sizes", "words", "frequencies", "lengths", "priors", "names", "own_sizes", "own_words")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
 def test_g1_arrays_that_do_not_fit_are_refused(name: str) -> None:
     """SPEC G1: an array of another length is no index."""
-    index = LexicalIndex.build([passage("a.f", "Some words."), passage("a.g", "Others.")])
-    arrays = index.arrays()
-    arrays[name] = arrays[name][:-1]
+    counted = count([passage("a.f", "Some words."), passage("a.g", "Others.")])
 
     with pytest.raises(ValueError, match="do not fit"):
-        LexicalIndex(index.vocabulary, arrays)
+        LexicalIndex([replace(counted, **{name: getattr(counted, name)[:-1]})])
 
 
-@pytest.mark.parametrize("name", ["passages", "own_words", "offsets", "own_offsets"])
-def test_g1_arrays_that_point_nowhere_are_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["sizes", "words", "names", "own_sizes", "own_words"])
+@pytest.mark.parametrize("number", [1000, -1])
+def test_g1_arrays_that_point_nowhere_are_refused(name: str, number: int) -> None:
     """SPEC G1: a number out of range is no index."""
-    index = LexicalIndex.build([passage("a.f", "Some words."), passage("a.g", "Others.")])
-    arrays = index.arrays()
-    arrays[name] = np.full_like(arrays[name], 1000)
+    counted = count([passage("a.f", "Some words."), passage("a.g", "Others.")])
 
     with pytest.raises(ValueError, match="do not fit"):
-        LexicalIndex(index.vocabulary, arrays)
+        LexicalIndex([replace(counted, **{name: np.full_like(getattr(counted, name), number)})])
+
+
+@pytest.mark.parametrize("cut", [0, 10, -1])
+def test_g1_counts_of_another_length_are_refused(cut: int) -> None:
+    """SPEC G1: what was cut off is no index."""
+    with pytest.raises(ValueError, match="counted words"):
+        CountedWords.from_bytes(count([passage("a.f", "Some words.")]).to_bytes()[:cut])
 
 
 @given(st.lists(st.text(max_size=30), max_size=6), st.text(max_size=40), st.integers(1, 5))
@@ -157,7 +185,7 @@ def test_g1_any_text_can_be_indexed_and_asked(texts: list[str], query: str, k: i
     """SPEC G1: scores fall, passages differ, and there are at most k."""
     passages = [passage(f"p{number}", text) for number, text in enumerate(texts)]
 
-    hits = LexicalIndex.build(passages).search(query, k)
+    hits = index_of(passages).search(query, k)
 
     assert len({number for number, _ in hits}) == len(hits) <= k
     assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)

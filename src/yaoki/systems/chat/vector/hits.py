@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Hit"]
+__all__ = ["Found", "Hit", "Retrieval"]
+
+Retrieval = Literal["hybrid", "lexical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Hit:
     `id`: stable as long as the document is the same, such as `asyncio.wait_for` or `asyncio.wait_for#2`. `text`: the passage,
     without its title and signature. `score`: larger is better; comparable within one search only. `title`: what the passage
     is about, as users call it. `signature`: the call as it is written, `asyncio.wait_for(fut, timeout)`, or "". `source`: where
-    it stands, such as `asyncio/tasks.py, line 424`, or "". Text from documents is untrusted: escape it wherever it is shown.
+    it stands, such as `asyncio/tasks.py, line 424`, or "". `similarity`: the cosine of passage and question, of a search by
+    meaning; None where it is not known. Text from documents is untrusted: escape it wherever it is shown.
     """
 
     id: str
@@ -27,6 +30,7 @@ class Hit:
     title: str = ""
     signature: str = ""
     source: str = ""
+    similarity: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The hit as JSON: one of the `results` of `POST /search`."""
@@ -37,13 +41,14 @@ class Hit:
             "title": self.title,
             "signature": self.signature,
             "source": self.source,
+            "similarity": self.similarity,
         }
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Hit:
         """The hit that a search service returned. Raises ValueError unless `id`, `text` and `score` are there and right.
 
-        A foreign service need not know the other three.
+        A foreign service need not know the others.
         """
         try:
             key, text, score = given["id"], given["text"], given["score"]
@@ -58,7 +63,24 @@ class Hit:
         if not right:
             raise ValueError("a search result's id is a string or a whole number, its text a string, its score a finite number")
         further = {name: value for name in ("title", "signature", "source") if isinstance(value := given.get(name), str)}
-        return cls(str(key), text, float(score), **further)
+        return cls(str(key), text, float(score), **further, similarity=_cosine(given.get("similarity")))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found. `hits`: best first.
+
+    `retrieval`: how it searched, by words and meaning (`hybrid`) or by words alone (`lexical`). `reason`: why not by meaning,
+    one word; None where it did, or where there is no embedder.
+    """
+
+    hits: list[Hit]
+    retrieval: Retrieval
+    reason: str | None = None
+
+
+def _cosine(value: object) -> float | None:
+    return float(value) if isinstance(value, float | int) and -1.01 <= value <= 1.01 else None
 
 
 _LARGEST = 1e300

@@ -1,246 +1,325 @@
-"""The index of the chat: opened, built when it is missing or stale, searched (SPEC G1).
-
-Every build is a new file `index-N.sqlite3`, put in place by a rename when it is whole; the highest N counts. A write-ahead log
-belongs to one file name, so no log of an old index can ever be applied to a new one.
-"""
+"""The index of the chat: opened, built when it is missing or stale, searched, changed document by document (SPEC G1)."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import sqlite3
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.core.clock import clock
-from yaoki.systems.chat.vector import store
+from yaoki.systems.chat.embeddings.embedder import EmbeddingError
+from yaoki.systems.chat.vector import embedding_store, store
+from yaoki.systems.chat.vector.content import WITH_PYTHON, Content, served
 from yaoki.systems.chat.vector.corpus.collect import Sources
+from yaoki.systems.chat.vector.document import LIBRARY, Document
 from yaoki.systems.chat.vector.errors import DataFolderError, EmptyCorpusError, IndexBusyError, IndexDamagedError
-from yaoki.systems.chat.vector.hits import Hit
-from yaoki.systems.chat.vector.lexical import LexicalIndex
+from yaoki.systems.chat.vector.folder import Folder
+from yaoki.systems.chat.vector.hits import Found, Hit
 from yaoki.systems.chat.vector.lock import building
 from yaoki.systems.chat.vector.progress import Progress
+from yaoki.systems.chat.vector.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+    from typing import TypeVar
 
-    from yaoki.systems.chat.vector.corpus.collect import Corpus
+    from yaoki.systems.chat.embeddings.embedder import Embedder, Matrix
+    from yaoki.systems.chat.vector.hits import Retrieval
     from yaoki.systems.chat.vector.progress import Listener
+
+    T = TypeVar("T")
 
 __all__ = ["ChatIndex"]
 
-_GENERATION = re.compile(r"index-(\d{1,12})\.sqlite3")
-_BUILDING = "building-"
 # The shares of a build's time.
 _COLLECTED, _INDEXED = 0.78, 0.96
 
 
 class ChatIndex:
-    """The passages of a corpus in memory, and what finds them. Immutable, so any number of threads may search at once.
+    """The passages of an index in memory, and what finds them. Any number of threads may search while one changes it.
 
-    `version`: names the content; another corpus has another version. `notices`: what a reader should know about this index,
-    each one English sentence: a source that could not be read, a damaged file that was set aside. `built`: whether this start
-    built it. `len(index)`: the number of passages.
+    `notices`: what a reader should know about this index, each one English sentence: a source that could not be read, a damaged
+    file that was set aside. `built`: whether this start built it. `len(index)`: the number of passages.
     """
 
-    __slots__ = ("_lexical", "_numbers", "_rows", "built", "notices", "version")
-
-    version: str
-    notices: tuple[str, ...]
-    built: bool
-
-    def __init__(self, stored: store.Stored, notices: tuple[str, ...] = (), *, built: bool = False) -> None:
-        self.version = stored.version
-        self.notices = (*notices, *stored.notices)
+    def __init__(self, folder: Folder, file: Path, stored: store.Stored, notices: tuple[str, ...], *, built: bool) -> None:
         self.built = built
-        self._rows = stored.rows
-        self._lexical = stored.lexical
-        self._numbers = {row[0]: number for number, row in enumerate(stored.rows)}
+        self.file = file
+        self._folder = folder
+        self._said = notices
+        self._serving = _Serving(Content(served(stored), stored.state))
+        self._changing = threading.Lock()
+        self._changed = threading.Event()
+        self._read_on = 0
 
     @classmethod
     def open_or_build(cls, data_dir: Path, *, progress: Listener | None = None, sources: Sources | None = None) -> ChatIndex:
-        """The index in this folder; built first where there is none, or where the one there is stale or damaged.
+        """The index in this folder; Python's documentation is read first where it is missing or stale, and served.
 
-        Opening takes less than 0.1 s, building 5 to 15 s. It blocks: call it in a thread. `progress` is called in that thread; an
-        exception that it raises ends the build. Nothing of an index is in place before it is whole, whatever kills the process.
+        Opening takes about 0.2 s, building 5 to 15 s. It blocks: call it in a thread. `progress` is called in that thread; an
+        exception that it raises ends the build. Nothing of a build is in place before it is whole, whatever kills the process.
         A damaged index is set aside (renamed, never deleted). While a stale one cannot be rebuilt, because the disk is full or
         another process is at it, it is served with a notice. `sources`: the documents; by default those of the running Python.
 
         Raises DataFolderError (folder cannot be used), IndexBusyError (another process builds the first index here),
         NewerIndexError (format of a newer Yaoki), EmptyCorpusError (nothing to index).
         """
-        folder = _Folder(data_dir)
+        folder = Folder(data_dir)
         sources = sources or Sources.running()
         wanted = sources.fingerprint()
         present = folder.present()
-        if present is not None and present.fingerprint == wanted:
-            return cls(present, folder.notices())
+        if present is not None and _is_current(present[1], wanted):
+            return cls(folder, *present, folder.notices(), built=False)
         try:
             with building(folder.path):
                 # Another process may have built it since.
-                present = folder.present() or present
-                if present is not None and present.fingerprint == wanted:
-                    return cls(present, folder.notices())
-                return cls(folder.build(sources, progress or _silent), folder.notices(), built=True)
+                present = folder.present(locked=True) or present
+                if present is not None and _is_current(present[1], wanted):
+                    return cls(folder, *present, folder.notices(), built=False)
+                file = _build(folder, present[0] if present else None, sources, progress or _silent)
+                return cls(folder, file, store.load(file), folder.notices(), built=True)
         except (DataFolderError, IndexBusyError, EmptyCorpusError) as error:
-            if present is None:
+            if present is None or not served(present[1]):
                 raise
             notice = f"This index was made of an older state of the documents and could not be built anew: {error}."
-            return cls(present, (notice, *folder.notices()))
+            return cls(folder, *present, (notice, *folder.notices()), built=False)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._serving.content.passages)
 
-    def search(self, query: str, k: int = 5) -> list[Hit]:
+    @property
+    def version(self) -> str:
+        """Names what is served: another version, other passages."""
+        return self._serving.content.version
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a reader should know about this index, each one English sentence."""
+        return (*self._said, *self._serving.content.notices)
+
+    @property
+    def retrieval(self) -> Retrieval:
+        """How the next search will search, if the embedder does not fail it."""
+        vectors = self._serving.vectors
+        return "hybrid" if vectors is not None and vectors.known else "lexical"
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What embeds questions, or None."""
+        return self._serving.embedder
+
+    # Searching
+
+    def find(self, query: str, k: int = 5) -> Found:
         """The `k` best passages for the query, best first, at most two of one name; fewer or none where nothing matches.
 
-        Lexical; about 0.2 ms. Never raises for any text of a caller. Raises ValueError for `k` below 1.
+        By words and meaning where there is an embedder that understands the query, else by words; 0.2 to 1 ms, and the time of
+        the embedder. Never raises for any text of a caller. Raises ValueError for `k` below 1.
         """
         if k < 1:
             raise ValueError(f"k is 1 or more, not {k!r}")
-        return [self._hit(number, score) for number, score in self._lexical.search(query, k)]
+        serving = self._serving
+        content, vectors = serving.content, serving.vectors
+        meant, reason = serving.embedded(query)
+        if meant is None or vectors is None:
+            hits = [_hit(content, number, score) for number, score in content.by_words(query, k)]
+            return Found(hits, "lexical", reason)
+        ranking = content.by_words_and_meaning(query, meant, vectors, k)
+        # While some meanings are missing the nearest one may be among them, so similarity tells nothing yet.
+        complete = vectors.complete
+        return Found(
+            [
+                _hit(content, number, score, vectors.similarity(number, meant) if complete else None)
+                for number, score in ranking
+            ],
+            "hybrid",
+        )
+
+    def search(self, query: str, k: int = 5) -> list[Hit]:
+        """The hits of `find`."""
+        return self.find(query, k).hits
 
     def passage(self, key: str) -> Hit | None:
         """The passage with this id, with score 0, or None: what a reader opens from a source."""
-        number = self._numbers.get(key)
-        return None if number is None else self._hit(number, 0.0)
+        content = self._serving.content
+        number = content.number(key)
+        return None if number is None else _hit(content, number, 0.0)
 
     def names(self, key: str) -> tuple[str, ...]:
         """The name of the passage with this id and its further names, such as `bisect.insort`; none for an unknown id."""
-        number = self._numbers.get(key)
-        return () if number is None else (self._rows[number][5], *json.loads(self._rows[number][6]))
+        content = self._serving.content
+        number = content.number(key)
+        if number is None:
+            return ()
+        passage = content.passages[number]
+        return (passage.name, *passage.aliases)
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all passages."""
+        return tuple(passage.id for passage in self._serving.content.passages)
 
     def weight(self, word: str) -> float:
         """How much a word of a question tells: its inverse document frequency; highest for words the corpus never saw.
 
         `word`: as `yaoki.systems.chat.vector.words.words` gives it.
         """
-        return self._lexical.weight(word)
+        return self._serving.content.lexical.weight(word)
 
-    def _hit(self, number: int, score: float) -> Hit:
-        key, title, signature, source, text = self._rows[number][:5]
-        return Hit(key, text, score, title, signature, source)
+    # Changing
 
+    def change(self, put: Sequence[Document] = (), remove: Iterable[str] = ()) -> list[bool]:
+        """Add documents of the user, each in the place of one with its id, and remove those with these ids.
 
-class _Folder:
-    """A data folder: finds the index in it, sets aside what is damaged, puts a new one in place."""
+        All of it is on the disk when this returns, and found from then on, or nothing of it. Returns for each removed id whether
+        there was such a document. It blocks, about 0.1 s with 10 000 passages. Raises DataFolderError or IndexDamagedError.
+        """
+        with self._changing:
+            removed = self._write_locked(lambda changed: _apply(changed, put, remove))
+            self._reload_locked()
+        return removed
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._notices: list[str] = []
+    def serve_python_too(self, wanted: bool) -> None:
+        """Whether Python's documentation is served beside the user's own documents. Raises as `change`."""
+        with self._changing:
+            self._write_locked(lambda changed: changed.set(WITH_PYTHON, "yes" if wanted else "no"))
+            self._reload_locked()
+
+    def refresh(self) -> bool:
+        """Read anew what another process has changed; whether there was something. Raises ChatIndexError."""
+        with self._changing:
+            if self.file.exists() and store.state_of(self.file) == self._serving.content.state:
+                return False
+            self._reload_locked()
+            return True
+
+    def wait_for_change(self, seconds: float) -> None:
+        """Return when documents have changed here, or after this time."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+    def _write_locked(self, write: Callable[[store.Change], T]) -> T:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataFolderError(self.path, error.strerror or str(error)) from error
+            with store.change(self.file) as changed:
+                return write(changed)
+        except IndexDamagedError as error:
+            # Found by the writer alone, in a page that no reader needed.
+            with building(self._folder.path):
+                self._folder.set_aside(self.file, error.reason)
+            self._reload_locked()
+            with store.change(self.file) as changed:
+                return write(changed)
 
-    def notices(self) -> tuple[str, ...]:
-        return tuple(self._notices)
+    def _reload_locked(self) -> None:
+        present = self._folder.present()
+        if present is None:
+            raise DataFolderError(self._folder.path, "the index is gone; start again to build it")
+        self.file, stored = present
+        content = Content(served(stored), stored.state)
+        self._take_locked(content, self._serving.embedder)
+        self._changed.set()
 
-    def present(self) -> store.Stored | None:
-        """The newest index that is whole, in whatever state its sources are."""
-        while generations := self._generations():
-            file = generations[0][1]
-            try:
-                if store.format_of(file) < store.FORMAT:
-                    self._migrate(file)
-                return store.load(file)
-            except IndexDamagedError as error:
-                self._set_aside(file, error.reason)
-            except DataFolderError:
-                # Another process may have put a newer one in its place since it was listed.
-                if file.exists():
-                    raise
-        return None
+    # Meaning
 
-    def build(self, sources: Sources, progress: Listener) -> store.Stored:
-        """Build an index and put it in place. The caller holds the lock."""
-        # Taken first: what changes while it is read makes the index stale at the next start.
-        wanted = sources.fingerprint()
-        _remove(file for file in self._listed() if file.name.startswith(_BUILDING))
-        corpus = sources.collect(progress)
-        if not corpus.passages:
-            raise EmptyCorpusError(corpus.notices)
-        lexical = LexicalIndex.build(
-            corpus.passages,
-            lambda share: progress(Progress("Indexing words", _COLLECTED + (_INDEXED - _COLLECTED) * share)),
-        )
-        progress(Progress("Writing the index", _INDEXED))
-        older = self._generations()
-        file = self._put_in_place(corpus, lexical, wanted, older[0][0] + 1 if older else 1)
-        stored = store.load(file)
-        _remove(file for _, file in older)
-        progress(Progress("Ready", 1.0))
-        return stored
+    def use(self, embedder: Embedder) -> None:
+        """Search by meaning too from now on, with the vectors that are stored and those that `take_vectors` brings."""
+        with self._changing:
+            self._take_locked(self._serving.content, embedder)
 
-    def _put_in_place(self, corpus: Corpus, lexical: LexicalIndex, wanted: str, generation: int) -> Path:
-        unfinished = self.path / f"{_BUILDING}{os.getpid()}.sqlite3"
-        file = self.path / f"index-{generation}.sqlite3"
+    def take_vectors(self) -> tuple[int, int]:
+        """Take what has been embedded since; how many passages have their vector, and how many will have one."""
+        with self._changing:
+            embedder, vectors = self._serving.embedder, self._serving.vectors
+            if embedder is None or vectors is None:
+                return 0, 0
+            found, self._read_on = embedding_store.read(self.file, embedder.name, embedder.dimensions, self._read_on)
+            vectors.add(found)
+            return vectors.known, vectors.wanted
+
+    def _take_locked(self, content: Content, embedder: Embedder | None) -> None:
+        vectors = None
+        if embedder is not None:
+            vectors = Vectors(content.keys(embedder.understands), embedder.dimensions)
+            found, self._read_on = embedding_store.read(self.file, embedder.name, embedder.dimensions)
+            vectors.add(found)
+        self._serving = _Serving(content, vectors, embedder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """What a search uses, replaced as one: vectors of the passages that it sees, from the embedder that it asks."""
+
+    content: Content
+    vectors: Vectors | None = None
+    embedder: Embedder | None = None
+
+    def embedded(self, query: str) -> tuple[Matrix | None, str | None]:
+        """The vector of the query; where there is none, why."""
+        if self.embedder is None or self.vectors is None:
+            return None, None
+        if not self.vectors.known:
+            return None, "preparing"
+        if not self.embedder.understands(query):
+            return None, "other_writing"
         try:
-            store.write(unfinished, corpus.passages, lexical, wanted, corpus.notices)
-            unfinished.replace(file)
-            _sync(self.path)
-        except OSError as error:
-            raise DataFolderError(self.path, error.strerror or str(error)) from error
-        except sqlite3.Error as error:
-            raise DataFolderError(self.path, str(error)) from error
-        finally:
-            _remove([unfinished])
-        return file
+            return self.embedder.embed([query])[0], None
+        except EmbeddingError as error:
+            return None, error.kind
 
-    def _generations(self) -> list[tuple[int, Path]]:
-        """The finished indexes, newest first."""
-        matches = [(_GENERATION.fullmatch(file.name), file) for file in self._listed()]
-        return sorted(((int(match.group(1)), file) for match, file in matches if match), reverse=True)
 
-    def _listed(self) -> list[Path]:
+def _apply(changed: store.Change, put: Sequence[Document], remove: Iterable[str]) -> list[bool]:
+    removed = [changed.remove("user", key) for key in remove]
+    for document in put:
+        changed.put(document)
+    return removed
+
+
+def _is_current(stored: store.Stored, wanted: str) -> bool:
+    """Whether what is served of the index is not stale; the user's documents never are by themselves."""
+    states = {document.state for document in served(stored) if document.origin == "library"}
+    own = any(document.origin == "user" for document in stored.documents)
+    return states == {wanted} or (own and not states and stored.settings.get(WITH_PYTHON) != "yes")
+
+
+def _build(folder: Folder, file: Path | None, sources: Sources, progress: Listener) -> Path:
+    """Read Python's documentation into the index; the caller holds the lock."""
+    # Taken first: what changes while it is read makes the index stale at the next start.
+    wanted = sources.fingerprint()
+    folder.clean()
+    corpus = sources.collect(progress)
+    if not corpus.passages:
+        raise EmptyCorpusError(corpus.notices)
+    document = Document.of(
+        "library",
+        LIBRARY,
+        corpus.passages,
+        state=wanted,
+        notices=corpus.notices,
+        progress=lambda share: progress(Progress("Indexing words", _COLLECTED + (_INDEXED - _COLLECTED) * share)),
+    )
+    progress(Progress("Writing the index", _INDEXED))
+    if file is None:
+        file = folder.make(document)
+    else:
         try:
-            return list(self.path.iterdir())
-        except OSError as error:
-            raise DataFolderError(self.path, error.strerror or str(error)) from error
-
-    def _migrate(self, file: Path) -> None:
-        with building(self.path):
-            found = store.format_of(file)
-            if found < store.FORMAT:
-                store.migrate(file, self._free_name(f"{file.stem}-format-{found}", file.suffix))
-
-    def _set_aside(self, file: Path, reason: str) -> None:
-        kept = self._free_name(f"damaged-{file.stem}", file.suffix)
-        try:
-            for part in ("-wal", "-shm", ""):
-                beside = file.with_name(file.name + part)
-                if beside.exists():
-                    beside.rename(kept.with_name(kept.name + part))
-        except FileNotFoundError:
-            return  # another process was faster
-        except OSError as error:
-            raise DataFolderError(self.path, error.strerror or str(error)) from error
-        self._notices.append(f"The index was damaged ({reason}) and was built anew; the damaged file is kept as {kept.name}.")
-
-    def _free_name(self, stem: str, suffix: str) -> Path:
-        moment = datetime.fromtimestamp(clock.wall(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        names = (f"{stem}-{moment}{suffix}", *(f"{stem}-{moment}-{number}{suffix}" for number in range(2, 100)))
-        return next((free for name in names if not (free := self.path / name).exists()), self.path / names[-1])
+            with store.change(file) as changed:
+                changed.put(document)
+        except IndexDamagedError as error:
+            folder.set_aside(file, error.reason)
+            present = folder.present(locked=True)
+            file = folder.make(document) if present is None else present[0]
+            with store.change(file) as changed:
+                changed.put(document)
+    _ready(progress)
+    return file
 
 
-def _remove(files: Iterable[Path]) -> None:
-    """Remove files with what SQLite keeps beside them; what cannot be removed stays and harms nothing."""
-    for file in files:
-        for part in ("-wal", "-shm", ""):
-            with suppress(OSError):
-                file.with_name(file.name + part).unlink(missing_ok=True)
+def _ready(progress: Listener) -> None:
+    progress(Progress("Ready", 1.0))
 
 
-def _sync(folder: Path) -> None:
-    """Bring a rename to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _hit(content: Content, number: int, score: float, similarity: float | None = None) -> Hit:
+    passage = content.passages[number]
+    return Hit(passage.id, passage.text, score, passage.title, passage.signature, passage.source, similarity)
 
 
 def _silent(_: Progress) -> None:

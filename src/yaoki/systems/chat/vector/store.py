@@ -1,7 +1,9 @@
-"""The index as one SQLite file: written whole, verified whole, migrated after a copy (SPEC G1).
+"""The index as one SQLite file: documents in transactions, verified whole when it is read (SPEC G1).
 
-Format 1. `about`: what the index says about itself. `passages`: the passages in order. `arrays`: the saved arrays, each with its
-digest. A digest over `about` and `passages` stands in `about` too. The number of the format is SQLite's `user_version`.
+Format 2. `about`: what the index says about itself. `documents` and `passages`: what was indexed; each document has its counted
+words and a seal over all that belongs to it, and the sum of all seals stands in `about`. `embeddings`: vectors by model and text,
+each with a seal. The number of the format is SQLite's `user_version`. Every writer brings its transaction to the disk before it
+returns; another process may read and write meanwhile.
 """
 
 from __future__ import annotations
@@ -9,172 +11,224 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from yaoki.systems.chat.vector.corpus.passage import Passage
+from yaoki.systems.chat.vector.counted import CountedWords
+from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.errors import DataFolderError, IndexDamagedError, NewerIndexError
-from yaoki.systems.chat.vector.lexical import LexicalIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from yaoki.systems.chat.vector.corpus.passage import Passage
+    from yaoki.systems.chat.vector.document import Origin
 
-__all__ = ["FORMAT", "Row", "Stored", "format_of", "load", "migrate", "write"]
+__all__ = [
+    "FORMAT",
+    "Change",
+    "Stored",
+    "change",
+    "create",
+    "format_of",
+    "load",
+    "open_for_reading",
+    "salvage",
+    "state_of",
+    "translated",
+    "writing",
+]
 
-FORMAT = 1
-# Statements that lead from each older format to the next one.
-MIGRATIONS: Mapping[int, Sequence[str]] = {}
+FORMAT = 2
 
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE passages (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, signature TEXT NOT NULL, source TEXT NOT NULL,
-    text TEXT NOT NULL, name TEXT NOT NULL, aliases TEXT NOT NULL
+INSERT INTO about VALUES ('sum', '0');
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY, origin TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, notices TEXT NOT NULL,
+    words BLOB NOT NULL, seal BLOB NOT NULL, UNIQUE (origin, id)
 );
-CREATE TABLE arrays (name TEXT PRIMARY KEY, type TEXT NOT NULL, digest BLOB NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE passages (
+    document INTEGER NOT NULL, place INTEGER NOT NULL, part INTEGER NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+    signature TEXT NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL, aliases TEXT NOT NULL, imported_by INTEGER NOT NULL,
+    whole TEXT NOT NULL, PRIMARY KEY (document, place)
+) WITHOUT ROWID;
+CREATE TABLE embeddings (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, seal BLOB NOT NULL,
+    UNIQUE (model, text)
+);
 """
-_VOCABULARY = "vocabulary"
-_DIGEST = "digest"
 _BUSY_SECONDS = 5.0
 _DAMAGED = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_MISMATCH}
 )
-
-# id, title, signature, source, text, name, further names as JSON
-Row = tuple[str, str, str, str, str, str, str]
+_DOCUMENTS = "SELECT number, origin, id, state, notices, words, seal FROM documents"
+_PASSAGES = "SELECT document, part, name, title, signature, source, text, aliases, imported_by, whole FROM passages"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What an index file holds. `version` names its passages; `fingerprint` what they were made of."""
+    """What an index file holds. `settings`: what was set in it; `state`: changes with every change of a document or a setting."""
 
-    rows: list[Row]
-    lexical: LexicalIndex
-    fingerprint: str
-    version: str
-    notices: tuple[str, ...]
+    documents: tuple[Document, ...]
+    settings: Mapping[str, str]
+    state: str
 
 
-def write(file: Path, passages: Sequence[Passage], lexical: LexicalIndex, fingerprint: str, notices: Iterable[str]) -> None:
-    """Write a new index file, in one transaction, and bring it to the disk. Raises OSError or sqlite3.Error."""
-    rows: list[tuple[Any, ...]] = [
-        (
-            number,
-            *map(_storable, (each.id, each.title, each.signature, each.source, each.text, each.name)),
-            json.dumps(each.aliases),
+def create(file: Path, documents: Iterable[Document] = ()) -> None:
+    """Make an index under a name of its own, then put it in place, whole. Raises OSError or sqlite3.Error."""
+    unfinished = file.with_name(f"building-{os.getpid()}.sqlite3")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT};")
+            changed = Change(connection)
+            for document in documents:
+                changed.put(document)
+            connection.execute("COMMIT")
+        _sync(unfinished)
+        unfinished.replace(file)
+        _sync(file.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class Change:
+    """One transaction that changes documents: all of it is there afterwards, or nothing."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        (found,) = connection.execute("SELECT value FROM about WHERE name = 'sum'").fetchone()
+        self._sum = int(found, 16)
+
+    def put(self, document: Document) -> None:
+        """Add the document in the place of one of the same origin and id."""
+        self.remove(document.origin, document.id)
+        words = document.counted.to_bytes()
+        seal = document.seal(words)
+        row = (document.origin, document.id, document.state, json.dumps(document.notices), words, seal)
+        into = "INSERT INTO documents (origin, id, state, notices, words, seal) VALUES (?, ?, ?, ?, ?, ?)"
+        number = self._connection.execute(into, row).lastrowid
+        self._connection.executemany(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(number, place, *_row(passage)) for place, passage in enumerate(document.passages)],
         )
-        for number, each in enumerate(passages)
-    ]
-    shown = [row[1:] for row in rows]
-    about = {"fingerprint": fingerprint, "notices": json.dumps(list(notices)), "version": _digest(shown)[:16]}
-    about[_DIGEST] = _digest([*sorted(about.items()), *shown])
-    arrays = [(name, array.dtype.str, array.tobytes()) for name, array in lexical.arrays().items()]
-    arrays.append((_VOCABULARY, "text", "\n".join(lexical.vocabulary).encode()))
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._add(int.from_bytes(seal, "big"))
+
+    def remove(self, origin: Origin, key: str) -> bool:
+        """Remove the document; whether there was one."""
+        found = self._connection.execute(
+            "DELETE FROM documents WHERE origin = ? AND id = ? RETURNING number, seal", (origin, key)
+        ).fetchone()
+        if found is None:
+            return False
+        self._connection.execute("DELETE FROM passages WHERE document = ?", (found[0],))
+        self._add(-int.from_bytes(found[1], "big"))
+        return True
+
+    def set(self, name: str, value: str) -> None:
+        """Set something about the index."""
+        self._connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (f"set {name}", value))
+
+    def _add(self, number: int) -> None:
+        self._sum = (self._sum + number) % (1 << 128)
+        self._connection.execute("UPDATE about SET value = ? WHERE name = 'sum'", (f"{self._sum:x}",))
+
+
+@contextmanager
+def change(file: Path) -> Iterator[Change]:
+    """A transaction that is on the disk when the block ends, and leaves nothing when it raises.
+
+    Raises IndexDamagedError, or DataFolderError where the folder cannot be written or another process writes for too long.
+    """
+    with translated(file), writing(file) as connection:
+        with _wrong_kinds(file):
+            present = Change(connection)
+        yield present
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection with a transaction that is on the disk when the block ends, and leaves nothing when it raises."""
+    with closing(_open(file)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-        connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        connection.executemany(
-            "INSERT INTO arrays VALUES (?, ?, ?, ?)",
-            [(name, kind, blake2b(content, digest_size=32).digest(), content) for name, kind, content in arrays],
-        )
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def format_of(file: Path) -> int:
     """The format of an index file. Raises IndexDamagedError where it is none, DataFolderError where it cannot be read."""
-    try:
-        with closing(_open(file)) as connection:
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
-        raise _meaning(file, error) from error
+    with translated(file), closing(open_for_reading(file)) as connection:
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
     if not isinstance(found, int) or found < 1:
         raise IndexDamagedError(file, "it is not an index")
     return found
 
 
-def load(file: Path) -> Stored:
-    """Read the file whole and verify it; less than 0.1 s for 8 000 passages.
+def state_of(file: Path) -> str:
+    """What `Stored.state` would be; about 0.2 ms. Raises as `load`."""
+    with translated(file), closing(open_for_reading(file)) as connection:
+        return _state(dict(connection.execute("SELECT name, value FROM about")))
 
-    Raises IndexDamagedError where it is not what was written, NewerIndexError, DataFolderError where it cannot be read.
+
+def load(file: Path) -> Stored:
+    """Read the documents and verify them; about 0.2 s for 10 000 passages.
+
+    Raises IndexDamagedError where they are not what was written, NewerIndexError, DataFolderError where the file cannot be read.
     """
     found = format_of(file)
     if found > FORMAT:
         raise NewerIndexError(file, found, FORMAT)
+    with translated(file), _wrong_kinds(file), closing(open_for_reading(file)) as connection:
+        connection.execute("BEGIN")
+        about = dict(connection.execute("SELECT name, value FROM about"))
+        rows = connection.execute(f"{_DOCUMENTS} ORDER BY number").fetchall()
+        passages: dict[int, list[Passage]] = {row[0]: [] for row in rows}
+        for number, *fields in connection.execute(f"{_PASSAGES} ORDER BY document, place"):
+            if number not in passages:
+                raise IndexDamagedError(file, "a passage is of no document")
+            passages[number].append(_passage(fields))
+    documents, total = [], 0
+    for number, *fields in rows:
+        document = _document(file, fields, passages[number])
+        documents.append(document)
+        total += int.from_bytes(fields[5], "big")
+    if f"{total % (1 << 128):x}" != about.get("sum"):
+        raise IndexDamagedError(file, "its documents are not those that were written")
+    settings = {name[4:]: value for name, value in about.items() if name.startswith("set ")}
+    return Stored(tuple(documents), settings, _state(about))
+
+
+def salvage(file: Path) -> tuple[list[Document], int]:
+    """The user's documents of a damaged index that are what was written, and how many are not, as far as that can be told."""
+    whole: list[Document] = []
+    lost = 0
     try:
-        with closing(_open(file)) as connection:
-            about = dict(connection.execute("SELECT name, value FROM about"))
-            rows: list[Row] = connection.execute(
-                "SELECT id, title, signature, source, text, name, aliases FROM passages ORDER BY number"
-            ).fetchall()
-            saved = connection.execute("SELECT name, type, digest, content FROM arrays").fetchall()
-    except sqlite3.Error as error:
-        raise _meaning(file, error) from error
-    try:
-        if about.pop(_DIGEST) != _digest([*sorted(about.items()), *rows]):
-            raise IndexDamagedError(file, "its passages are not those that were written")
-        contents = {}
-        for name, kind, digest, content in saved:
-            if blake2b(content, digest_size=32).digest() != digest:
-                raise IndexDamagedError(file, f"the array {name} is not the one that was written")
-            contents[name] = (kind, content)
-        vocabulary = contents.pop(_VOCABULARY)[1].decode().split("\n")
-        arrays = {name: np.frombuffer(content, np.dtype(kind)) for name, (kind, content) in contents.items()}
-        lexical = LexicalIndex(vocabulary, arrays)
-        if len(lexical.priors) != len(rows):
-            raise IndexDamagedError(file, "its arrays are not those of its passages")
-        return Stored(rows, lexical, about["fingerprint"], about["version"], tuple(json.loads(about["notices"])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise IndexDamagedError(file, f"a part is missing or of the wrong kind ({error})") from error
+        with closing(open_for_reading(file)) as connection:
+            numbers = connection.execute("SELECT number FROM documents WHERE origin = 'user'").fetchall()
+            for (number,) in numbers:
+                try:
+                    _, *fields = connection.execute(f"{_DOCUMENTS} WHERE number = ?", (number,)).fetchone()
+                    rows = connection.execute(f"{_PASSAGES} WHERE document = ? ORDER BY place", (number,)).fetchall()
+                    whole.append(_document(file, fields, [_passage(row[1:]) for row in rows]))
+                except (sqlite3.Error, IndexDamagedError, TypeError, ValueError):
+                    lost += 1
+    except (sqlite3.Error, DataFolderError, ValueError):
+        # The list itself cannot be read to its end.
+        return whole, lost
+    return whole, lost
 
 
-def migrate(file: Path, copy: Path, migrations: Mapping[int, Sequence[str]] = MIGRATIONS, to: int = FORMAT) -> None:
-    """Bring an older index to the present format, in one transaction, after a copy of it.
-
-    Raises IndexDamagedError where no way leads from its format to the present one; then there is no copy.
-    """
-    found = format_of(file)
-    steps = [migrations.get(older) for older in range(found, to)]
-    if None in steps:
-        raise IndexDamagedError(file, f"nothing leads from its format {found} to format {to}")
-    try:
-        with closing(sqlite3.connect(file, isolation_level=None, timeout=_BUSY_SECONDS)) as connection:
-            with closing(sqlite3.connect(copy)) as kept:
-                connection.backup(kept)
-            connection.execute("BEGIN IMMEDIATE")
-            for step in steps:
-                for statement in step or ():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {int(to)}")
-            connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise _meaning(file, error) from error
-
-
-def _open(file: Path) -> sqlite3.Connection:
-    """A connection for reading; where the folder is read-only and nothing waits in the write-ahead log, one that takes no locks."""
-    if not file.exists():
-        raise DataFolderError(file.parent, f"{file.name} is gone")
-    address = file.absolute().as_uri()
-    connection = sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=_BUSY_SECONDS)
+def open_for_reading(file: Path) -> sqlite3.Connection:
+    """A connection; where the folder is read-only and nothing waits in the write-ahead log, one that takes no locks."""
+    connection = _open(file, checked=False)
     try:
         connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
@@ -183,16 +237,77 @@ def _open(file: Path) -> sqlite3.Connection:
         waiting = log.exists() and log.stat().st_size > 0
         if waiting or _primary(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
-        return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True, timeout=_BUSY_SECONDS)
+        address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     return connection
 
 
-def _meaning(file: Path, error: sqlite3.Error) -> IndexDamagedError | DataFolderError:
-    """What an error of SQLite says about the index: that it is damaged, or that the folder cannot be used."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    if code == sqlite3.SQLITE_IOERR_SHORT_READ or _primary(error) in _DAMAGED:
-        return IndexDamagedError(file, str(error))
-    return DataFolderError(file.parent, f"{file.name}: {error}")
+def _open(file: Path, *, checked: bool = True) -> sqlite3.Connection:
+    if not file.exists():
+        raise DataFolderError(file.parent, f"{file.name} is gone")
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    if checked:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _document(file: Path, fields: list[Any], passages: list[Passage]) -> Document:
+    origin, key, state, notices, words, seal = fields
+    with _wrong_kinds(file):
+        document = Document(origin, key, tuple(passages), CountedWords.from_bytes(words), state, tuple(json.loads(notices)))
+        sealed = document.seal(words) == seal
+    if not sealed or len(document.counted.sizes) != len(passages):
+        raise IndexDamagedError(file, f"the document {key} is not what was written")
+    return document
+
+
+def _row(passage: Passage) -> tuple[Any, ...]:
+    return (
+        passage.part,
+        passage.name,
+        passage.title,
+        passage.signature,
+        passage.source,
+        passage.text,
+        json.dumps(passage.aliases),
+        passage.imported_by,
+        passage.document,
+    )
+
+
+def _passage(fields: Any) -> Passage:
+    part, name, title, signature, source, text, aliases, imported_by, whole = fields
+    return Passage(name, part, title, text, source, signature, tuple(json.loads(aliases)), imported_by, whole)
+
+
+def _state(about: Mapping[str, str]) -> str:
+    return json.dumps(sorted(about.items()))
+
+
+@contextmanager
+def translated(file: Path) -> Iterator[None]:
+    """A block in which an error of SQLite says about the index: that it is damaged, or that the folder cannot be used."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code == sqlite3.SQLITE_IOERR_SHORT_READ or _primary(error) in _DAMAGED:
+            raise IndexDamagedError(file, str(error)) from error
+        raise DataFolderError(file.parent, f"{file.name}: {error}") from error
+
+
+@contextmanager
+def _wrong_kinds(file: Path) -> Iterator[None]:
+    """A block that reads what was written; what is missing in it, or of another kind, is damage."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IndexDamagedError(file, f"a part is missing or of the wrong kind ({error})") from error
 
 
 def _primary(error: sqlite3.Error) -> int:
@@ -201,11 +316,10 @@ def _primary(error: sqlite3.Error) -> int:
     return code & 0xFF
 
 
-def _digest(rows: Iterable[tuple[str, ...]]) -> str:
-    # No field contains the separator: `_storable` saw to that.
-    return blake2b("\0".join(chain.from_iterable(rows)).encode(), digest_size=32).hexdigest()
-
-
-def _storable(text: str) -> str:
-    """The text without what SQLite does not take or what parts fields: lone surrogates, NUL."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

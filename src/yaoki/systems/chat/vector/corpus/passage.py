@@ -20,10 +20,11 @@ LONGEST = 150
 class Passage:
     """One passage of the corpus.
 
-    `name`: what it is about, as users write it: `asyncio.wait_for`; for the language reference, `language/with`. Long documents
-    have several passages of one name; `part` counts them from 1. `title`: the name for readers. `aliases`: other names of the
-    same thing. `signature`: the call as users write it, or "". `source`: where it stands. `imported_by`: how many modules of
-    the standard library import the module of this name: how much it is in use.
+    `name`: what it is about, as users write it: `asyncio.wait_for`; for the language reference, `language/with`; in a document
+    of a user, the headings above it. Long texts have several passages of one name; `part` counts them from 1. `title`: the name
+    for readers. `aliases`: other names of the same thing. `signature`: the call as users write it, or "". `source`: where it
+    stands. `imported_by`: how many modules of the standard library import the module of this name: how much it is in use.
+    `document`: the id of the user's document that it is a part of; then `part` counts the passages of that document.
     """
 
     name: str
@@ -34,11 +35,13 @@ class Passage:
     signature: str = ""
     aliases: tuple[str, ...] = ()
     imported_by: int = 0
+    document: str = ""
 
     @property
     def id(self) -> str:
-        """The name, and the number of every further part."""
-        return self.name if self.part == 1 else f"{self.name}#{self.part}"
+        """The document or the name, and the number of every further part."""
+        whole = self.document or self.name
+        return whole if self.part == 1 else f"{whole}#{self.part}"
 
 
 def cut(text: str) -> Iterator[str]:

@@ -1,0 +1,52 @@
+"""Two rankings as one, by reciprocal rank (SPEC G1).
+
+score(passage) = Σ weight / (k + rank). (Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, 2009.) The textbook's k = 60 with equal
+weights was worse here than meaning alone: two rankings that agree on a middling passage beat one that is right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["PER_NAME", "WIDTH", "fused", "limited"]
+
+CONSTANT = 10.0
+LEXICAL, MEANING = 0.5, 1.0
+WIDTH = 50
+"""How many passages of each ranking count."""
+PER_NAME = 2
+
+
+def fused(
+    lexical: Sequence[tuple[int, float]], meaning: Sequence[tuple[int, float]], share: float = 1.0
+) -> list[tuple[int, float]]:
+    """The passages of both rankings, best first; of equal ones the nearer in meaning.
+
+    `share`: the share of the passages whose meaning is known; meaning counts as much less as this is below 1.
+    """
+    scores: dict[int, float] = {}
+    for ranking, weight in ((meaning, MEANING * share), (lexical, LEXICAL)):
+        for rank, (number, _) in enumerate(ranking, 1):
+            scores[number] = scores.get(number, 0.0) + weight / (CONSTANT + rank)
+    return sorted(scores.items(), key=lambda scored: -scored[1])
+
+
+def limited(ranking: Sequence[tuple[int, float]], names: npt.NDArray[np.int32], k: int) -> list[tuple[int, float]]:
+    """The first `k` of a ranking, at most two of one name."""
+    found: list[tuple[int, float]] = []
+    taken: Counter[int] = Counter()
+    for number, score in ranking:
+        name = int(names[number])
+        if taken[name] < PER_NAME:
+            taken[name] += 1
+            found.append((number, score))
+            if len(found) == k:
+                break
+    return found

@@ -1,0 +1,62 @@
+"""The vectors of an index in one matrix, searched exactly (SPEC G1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from yaoki.systems.chat.vector.lexical import best
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from yaoki.systems.chat.embeddings.embedder import Matrix
+
+__all__ = ["Vectors"]
+
+
+class Vectors:
+    """One row for each passage, zeros where its vector is not known yet. One thread adds, any number search meanwhile.
+
+    `keys`: of the passages' texts, None where a text is not to be embedded. `wanted` and `known` count passages.
+    """
+
+    __slots__ = ("_keys", "_matrix", "_places", "known", "wanted")
+
+    def __init__(self, keys: Sequence[bytes | None], dimensions: int) -> None:
+        self._keys = keys
+        self._matrix = np.zeros((len(keys), dimensions), np.float32)
+        self._places: dict[bytes, list[int]] = {}
+        for place, key in enumerate(keys):
+            if key is not None:
+                self._places.setdefault(key, []).append(place)
+        self.wanted = sum(map(len, self._places.values()))
+        self.known = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every passage that has a vector at all has it here."""
+        return self.known >= self.wanted
+
+    def add(self, vectors: Mapping[bytes, Matrix]) -> None:
+        """Take the vectors of texts; those of others are left."""
+        for key, vector in vectors.items():
+            for place in self._places.get(key, ()):
+                # A half-written row is a search that missed it, and the next one has it.
+                self.known += not self._matrix[place].any()
+                self._matrix[place] = vector
+
+    def missing(self) -> list[bytes]:
+        """The keys whose vectors are not known, each once, in the order of the passages."""
+        return [key for key, places in self._places.items() if not self._matrix[places[0]].any()]
+
+    def search(self, query: Matrix, width: int) -> list[tuple[int, float]]:
+        """The numbers and cosines of the `width` nearest passages, nearest first; only those with a cosine above zero."""
+        cosines = self._matrix @ query
+        return [(number, float(cosines[number])) for number in best(cosines, width)]
+
+    def similarity(self, passage: int, query: Matrix) -> float | None:
+        """The cosine of one passage, None where its vector is not known."""
+        vector = self._matrix[passage]
+        return float(vector @ query) if vector.any() else None
