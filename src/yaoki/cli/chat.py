@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from yaoki.cli import chat_index
 from yaoki.cli.problems import plainly
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Ask a running chat service, break and heal its parts, show its settings.", no_args_is_help=True)
+app.command("index")(chat_index.index)
 
 
 class Part(StrEnum):

@@ -87,3 +87,14 @@ def test_g1_any_text_has_words(text: str) -> None:
     for word in (*words(text), *question_words(text), *dotted_names(text)):
         assert word
         assert not any(character.isspace() for character in word)
+
+
+def test_g1_japanese_becomes_pairs_and_han_characters() -> None:
+    """SPEC G1: there are no spaces, and many Han characters are words by themselves."""
+    assert words("傘を買う") == ["傘を", "を買", "買う", "傘", "買"]
+
+
+def test_g1_the_subject_of_a_japanese_question_is_what_is_no_ending() -> None:
+    """SPEC G1: pairs with hiragana are left out, and characters whose pair stands there already."""
+    assert subject_words("東京の天気は?") == ["東京", "天気"]
+    assert subject_words("傘を買う?") == ["傘", "買"]

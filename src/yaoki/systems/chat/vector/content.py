@@ -25,7 +25,7 @@ WITH_PYTHON = "with_python"
 
 def served(stored: Stored) -> tuple[Document, ...]:
     """The user's documents where there are any; else, or if so set, Python's documentation."""
-    own = tuple(document for document in stored.documents if document.origin == "user")
+    own = tuple(document for document in stored.documents if document.origin == "user" and document.passages)
     return own if own and stored.settings.get(WITH_PYTHON) != "yes" else stored.documents
 
 

@@ -2,7 +2,7 @@
 
 A question and a document are read by the same rules, so that they meet: names are split at underscores, at changes of case and
 between letters and digits, and stand as a whole as well; endings are taken off; a run of Chinese or Japanese characters, which
-has no spaces, becomes its overlapping pairs.
+has no spaces, becomes its overlapping pairs, and its Han characters, since many of them are words by themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _CJK = "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\
 _RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
-_HIRAGANA = re.compile(r"[\u3041-\u309f]+")
+_HIRAGANA = re.compile(r"[\u3041-\u309f]")
+_HAN = re.compile("[\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _IS_CJK = re.compile(f"[{_CJK}]")
 
 # Words that make a question out of a subject, and "python", which every document here is about. Words that are also Python's
@@ -57,10 +58,12 @@ def dotted_names(text: str) -> list[str]:
 def subject_words(question: str) -> list[str]:
     """The question's words without those that only join others; with them where there are no others.
 
-    Pairs of hiragana alone are particles and endings.
+    Hiragana are particles and endings; a Han character counts by itself only where no other stands beside it.
     """
     found = question_words(question)
-    return [word for word in found if word not in _CONNECTIVES and not _HIRAGANA.fullmatch(word)] or found
+    bearing = [word for word in found if word not in _CONNECTIVES and not _HIRAGANA.search(word)]
+    paired = {character for word in bearing if len(word) == 2 and _HAN.search(word) for character in word}
+    return [word for word in bearing if word not in paired] or found
 
 
 @lru_cache(maxsize=65536)
@@ -68,7 +71,7 @@ def _run_words(run: str) -> tuple[str, ...]:
     if _IS_CJK.match(run):
         if len(run) == 1:
             return (run,)
-        return tuple(run[start : start + 2] for start in range(len(run) - 1))
+        return (*(run[start : start + 2] for start in range(len(run) - 1)), *_HAN.findall(run))
     parts = _PART.findall(run)
     if len(parts) > 1:
         return (*(stem(part.lower()) for part in parts), run.strip("_").lower())
