@@ -1,10 +1,11 @@
-"""Which questions are the same one: never an opposite."""
+"""What the cache keeps, for whom and for how long; which questions are the same word for word."""
 
 from __future__ import annotations
 
 import pytest
 
-from yaoki.systems.chat.answer_cache import AnswerCache, same_question
+from yaoki.systems.chat.answer_cache import AnswerCache
+from yaoki.systems.chat.answer_cache.question import same_question
 from yaoki.systems.chat.answering import Written
 from yaoki.testing import VirtualClock
 
@@ -40,26 +41,60 @@ def test_another_question(one: str, other: str) -> None:
     assert same_question(one) != same_question(other)
 
 
-@pytest.mark.virtual_time
-def test_an_answer_has_an_age_and_an_end(virtual_clock: VirtualClock) -> None:
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_an_answer_has_an_age_and_an_end(virtual_clock: VirtualClock) -> None:
     """SPEC G3: a cached answer comes with its age; too old ones, and those from other documents, are not served."""
     cache = AnswerCache(lifetime=100.0)
-    cache.keep("q", Written("a"), "v1")
+    cache.keep("What is a list?", Written("a"), "v1")
     virtual_clock.advance(40.0)
 
-    assert cache.find("q", "v1") == (Written("a"), 40.0)
-    assert cache.find("q", "v2") is None
+    assert await cache.find("What is a list?", "v1") == (Written("a"), 40.0)
+    assert await cache.find("What is a list?", "v2") is None
     virtual_clock.advance(61.0)
-    assert cache.find("q", "v1") is None
+    assert await cache.find("What is a list?", "v1") is None
     assert (cache.hits, cache.misses) == (1, 2)
 
 
-def test_the_cache_is_bounded() -> None:
+async def test_the_cache_is_bounded() -> None:
     """The least used answers go first."""
     cache = AnswerCache(size=2)
-    for question in ("a", "b"):
+    for question in ("sorted", "reversed"):
         cache.keep(question, Written(question), "")
-    cache.find("a", "")
-    cache.keep("c", Written("c"), "")
+    await cache.find("sorted", "")
+    cache.keep("enumerate", Written("enumerate"), "")
 
-    assert [cache.find(question, "") is not None for question in ("a", "b", "c")] == [True, False, True]
+    assert [await cache.find(each, "") is not None for each in ("sorted", "reversed", "enumerate")] == [True, False, True]
+
+
+async def test_a_question_in_other_words_is_served() -> None:
+    """SPEC G3: a similar question gets the earlier answer; of several, the most alike."""
+    cache = AnswerCache()
+    cache.keep("How do I delete a file?", Written("os.remove"), "")
+    cache.keep("How do I delete a directory?", Written("shutil.rmtree"), "")
+
+    assert (await cache.find("How can I remove files in Python?", "") or ("",))[0] == Written("os.remove")
+    assert await cache.find("How do I move a file?", "") is None
+    assert (cache.hits, cache.similar_hits, cache.misses) == (1, 1, 1)
+
+
+async def test_an_answer_with_a_history_stays_in_its_conversation() -> None:
+    """SPEC K1: what was said to one user in a conversation is never served to another."""
+    cache = AnswerCache()
+    cache.keep("How do I sort tuples?", Written("as in your example"), "", conversation="ann/1")
+
+    assert await cache.find("How do I sort tuples?", "") is None
+    assert await cache.find("How do I sort tuples?", "", conversation="bob/1") is None
+    assert await cache.find("How can I sort tuples?", "", conversation="ann/2") is None
+    assert await cache.find("How do I sort tuples?", "", conversation="ann/1") == (Written("as in your example"), 0.0)
+
+
+async def test_a_question_that_points_back_gets_no_answer_from_elsewhere() -> None:
+    """SPEC G3: "and the other one?" means something else in every conversation; a whole question does not."""
+    cache = AnswerCache()
+    cache.keep("How do I reverse it?", Written("a string"), "")
+    cache.keep("How do I reverse a list?", Written("a list"), "")
+
+    assert await cache.find("How do I reverse it?", "", conversation="ann/1") is None
+    assert await cache.find("How do I reverse a list?", "", conversation="ann/1") == (Written("a list"), 0.0)

@@ -65,7 +65,7 @@ class Turns:
         written = await self._answering.write(message, found.value, spoken)
         failed = [name for name, result in ((VECTOR, found), (LLM, written)) if result.failed]
         mode = self.ladder.mode_of(failed)
-        said, engine, age = self._say(message, mode, accept_language, spoken, found, written)
+        said, engine, age = await self._say(message, mode, accept_language, spoken, found, written)
         if mode is self.ladder.best:
             self.cache.keep(message, said, self._version())
         return Reply(
@@ -79,7 +79,7 @@ class Turns:
             degraded=tuple(_degraded(VECTOR, found) + _degraded(LLM, written)),
         )
 
-    def _say(
+    async def _say(
         self,
         message: str,
         mode: Mode,
@@ -94,7 +94,7 @@ class Turns:
                 return Written(texts.PREPARING[spoken].format(percent=self._progress())), "static", None
             return written.value, self._answering.engine, None
         if not found.failed:
-            cached = self.cache.find(message, self._version())
+            cached = await self.cache.find(message, self._version())
             if cached is not None:
                 return cached[0], "cache", cached[1]
         else:

@@ -1,0 +1,96 @@
+"""The cache of answers given in normal mode, asked when the answerer is down (SPEC G3).
+
+The same question is served first, then one that only words it differently; never an opposite one, nor one about something else.
+An answer that was written with a conversation before it belongs to that conversation and is served nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+from yaoki.systems.chat.answer_cache.guards import leans_on_what_was_said
+from yaoki.systems.chat.answer_cache.question import Question, read, same_question
+from yaoki.systems.chat.answer_cache.similarity import likeness, may_share_an_answer
+
+if TYPE_CHECKING:
+    from yaoki.systems.chat.answering import Written
+
+__all__ = ["AnswerCache"]
+
+# Where an answer stands: in which conversation, None for everybody's, and the key of its question.
+_Place = tuple[str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    question: Question
+    written: Written
+    version: str
+    at: float
+
+
+class AnswerCache:
+    """At most `size` answers, the least used ones forgotten first; none older than `lifetime` seconds is served."""
+
+    def __init__(self, *, size: int = 1000, lifetime: float = 24 * 3600.0) -> None:
+        self.size = size
+        self.lifetime = lifetime
+        self.hits = 0
+        self.similar_hits = 0
+        """Of the hits, those for a question in other words."""
+        self.misses = 0
+        self._kept: OrderedDict[_Place, _Kept] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, question: str, written: Written, version: str, conversation: str | None = None) -> None:
+        """Keep an answer that a model or the documents gave in normal mode.
+
+        `version`: that of the index it was written from. `conversation`: whose history it was written with, None for an answer
+        that was written from the question alone.
+        """
+        asked = read(question)
+        place = conversation, asked.key
+        self._kept[place] = _Kept(asked, written, version, clock.now())
+        self._kept.move_to_end(place)
+        if len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+
+    async def find(self, question: str, version: str, conversation: str | None = None) -> tuple[Written, float] | None:
+        """The answer to this question, and its age in seconds; None if there is none from this version of the index.
+
+        `conversation`: the one that the question continues, None for a question that stands alone.
+        """
+        place = self._same(question, version, conversation)
+        if place is None and (conversation is None or not leans_on_what_was_said(read(question))):
+            place = self._same(question, version, None) or self._similar(question, version)
+        if place is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._kept.move_to_end(place)
+        kept = self._kept[place]
+        return kept.written, clock.now() - kept.at
+
+    def _same(self, question: str, version: str, conversation: str | None) -> _Place | None:
+        place = conversation, same_question(question)
+        kept = self._kept.get(place)
+        return place if kept is not None and self._is_good(kept, version) else None
+
+    def _similar(self, question: str, version: str) -> _Place | None:
+        asked = read(question)
+        best, found = -1.0, None
+        for place, kept in self._kept.items():
+            if place[0] is None and self._is_good(kept, version) and may_share_an_answer(asked, kept.question):
+                alike = likeness(asked, kept.question)
+                if alike > best:
+                    best, found = alike, place
+        self.similar_hits += found is not None
+        return found
+
+    def _is_good(self, kept: _Kept, version: str) -> bool:
+        return kept.version == version and clock.now() - kept.at <= self.lifetime

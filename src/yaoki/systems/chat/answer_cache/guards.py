@@ -1,0 +1,186 @@
+"""What keeps the answer to one question from being served to another that only sounds like it (SPEC G3).
+
+Each guard is told two questions and says whether they agree in one respect. Every guard is symmetric, and no question disagrees
+with itself. Where a guard is wrong it costs a hit, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from yaoki.systems.chat.answer_cache.vocabulary import FILLER, OPPOSITES, RELATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yaoki.systems.chat.answer_cache.question import Question
+
+__all__ = ["GUARDS", "disagreement", "leans_on_what_was_said"]
+
+_QUANTITIES: Final = frozenset("many much long often big large fast far deep old".split())
+_WHETHER: Final = frozenset("is are does do did was were will has have should must may shall ought".split())
+_NEGATING_PREFIXES: Final = ("un", "in", "im", "ir", "non", "dis", "de", "a", "mis")
+_SOURCES: Final = frozenset({"から", "を", "より"})
+_DESTINATIONS: Final = frozenset({"に", "へ", "まで", "には", "への"})
+_POINTING: Final = frozenset(
+    "it its that this these those them they he she former latter instead too also same otherwise".split()
+)
+_GOING_ON: Final = frozenset("and but or so then why else".split())
+_JAPANESE_POINTING: Final = ("それ", "これ", "その", "この", "あれ", "では", "じゃあ", "もう", "他")
+_SHORT = 3
+"""Fewer words about something than that are too few to say what is meant, behind "and …"."""
+
+
+def same_script(one: Question, other: Question) -> bool:
+    """Both are Japanese, or neither."""
+    return one.japanese == other.japanese
+
+
+def same_negation(one: Question, other: Question) -> bool:
+    """The same is denied in both: `not`, `never`, `n't` are one, `without` is another."""
+    return one.negations == other.negations
+
+
+def same_numbers(one: Question, other: Question) -> bool:
+    """Both have the same numbers; `two` is 2."""
+    return one.numbers == other.numbers
+
+
+def same_names(one: Question, other: Question) -> bool:
+    """Both have the same identifiers, quoted code and operators, to the letter: `json.dump` is not `json.dumps`."""
+    return one.names == other.names
+
+
+def same_intent(one: Question, other: Question) -> bool:
+    """Both ask for the same of the subject: how, why, when, where, how many, or whether at all."""
+    return _intent(one) == _intent(other)
+
+
+def same_direction(one: Question, other: Question) -> bool:
+    """What goes from here to there in one does not go from there to here in the other; `of`, `in`, `than` likewise."""
+    mine, theirs = _relations(one), _relations(other)
+    return not any(_reversed(way) for way in ((mine, theirs), (theirs, mine)))
+
+
+def no_opposites(one: Question, other: Question) -> bool:
+    """Neither names what excludes something that the other names: on and off, first and last, mutable and immutable."""
+    mine, theirs = set(one.terms), set(other.terms)
+    for choice in OPPOSITES:
+        if (mine & choice) and (theirs & choice) and (mine & choice) != (theirs & choice):
+            return False
+    only_mine, only_theirs = mine - theirs, theirs - mine
+    return not any(_denies(a, b) or _denies(b, a) for a in only_mine for b in only_theirs)
+
+
+def same_subject(one: Question, other: Question) -> bool:
+    """Neither is the other with something added, or with one word replaced: that is what asks for something else."""
+    mine, theirs = one.subject - other.subject, other.subject - one.subject
+    return (not mine and not theirs) or (bool(mine) and bool(theirs) and len(mine) + len(theirs) > 2)
+
+
+GUARDS: Final[tuple[Callable[[Question, Question], bool], ...]] = (
+    same_script,
+    same_negation,
+    same_numbers,
+    same_names,
+    same_intent,
+    same_direction,
+    no_opposites,
+    same_subject,
+)
+
+
+def disagreement(one: Question, other: Question) -> str | None:
+    """The name of the first guard that holds the two apart, or None where they may share an answer."""
+    return next((guard.__name__ for guard in GUARDS if not guard(one, other)), None)
+
+
+def leans_on_what_was_said(question: Question) -> bool:
+    """Whether the question is understood only by what was said before it: "and the other one?"."""
+    if question.japanese:
+        return question.key.startswith(_JAPANESE_POINTING) or not question.subject
+    words = question.plain
+    goes_on = bool(words) and words[0] in _GOING_ON and len(question.subject) < _SHORT
+    return bool(_POINTING.intersection(words)) or goes_on or not question.subject
+
+
+def _intent(question: Question) -> str:
+    words = question.plain
+    for asking in ("why", "when", "where", "who"):
+        if asking in words:
+            return asking
+    for first, second in pairwise(words):
+        if first == "how" and second in _QUANTITIES:
+            return f"how {second}"
+    if any(word in {"should", "must"} for word in words) and "how" not in words and "what" not in words:
+        return "whether"
+    return "whether" if words and words[0] in _WHETHER and words[:2] != ("is", "there") else "how"
+
+
+def _reversed(way: tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]) -> bool:
+    mine, theirs = way
+    return any(
+        (relation, right, left) in theirs and (relation, left, right) not in theirs
+        for relation, left, right in mine
+        if left != right
+    )
+
+
+def _relations(question: Question) -> set[tuple[str, str, str]]:
+    """Which thing stands in which relation to which: ("to", "string", "bytes") for "string to bytes" and "bytes from a string"."""
+    return _japanese_relations(question) if question.japanese else _english_relations(question)
+
+
+def _english_relations(question: Question) -> set[tuple[str, str, str]]:
+    found: set[tuple[str, str, str]] = set()
+    terms = question.terms
+    for place, term in enumerate(terms):
+        backwards = term == "from"
+        relation = "to" if backwards else RELATIONS.get(term)
+        if relation is None:
+            continue
+        near = relation == "of"
+        before = _phrase(question, terms[:place][::-1], near=near)
+        after = _phrase(question, terms[place + 1 :], near=near)
+        for left in before:
+            found.update((relation, right, left) if backwards else (relation, left, right) for right in after)
+    return found
+
+
+def _phrase(question: Question, terms: tuple[str, ...], *, near: bool) -> list[str]:
+    """The words about things up to the next relation; only the nearest where `near`."""
+    found: list[str] = []
+    for term in terms:
+        if term == "from" or (term in RELATIONS and term != "of"):
+            break
+        if term in question.subject:
+            found.append(term)
+            if near:
+                break
+    return found
+
+
+def _japanese_relations(question: Question) -> set[tuple[str, str, str]]:
+    sources: list[str] = []
+    destinations: list[str] = []
+    phrase: list[str] = []
+    for term in question.terms:
+        if term in question.subject:
+            phrase.append(term)
+            continue
+        if term in _SOURCES:
+            sources += phrase
+        elif term in _DESTINATIONS:
+            destinations += phrase
+        phrase = []
+    return {("to", source, destination) for source in sources for destination in destinations}
+
+
+def _denies(word: str, other: str) -> bool:
+    """Whether one word is the other with a prefix that denies it, `immutable` and `mutable`; `非同期` and `同期`."""
+    if word in FILLER or other in FILLER:
+        return False
+    if len(word) > 3 and word.isascii() and any(other == prefix + word for prefix in _NEGATING_PREFIXES):
+        return True
+    return not word.isascii() and any(other == prefix + word for prefix in "非不無未")

@@ -1,0 +1,41 @@
+"""How alike two questions are: by their words, or by their meanings where an embedder is there (SPEC G3).
+
+Two bounds that were chosen by `python -m bench.chat_cache` on one half of its pairs. Alike is not enough: see the guards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from yaoki.systems.chat.answer_cache.guards import disagreement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yaoki.systems.chat.answer_cache.question import Question
+
+__all__ = ["ENOUGH_MEANING", "ENOUGH_WORDS", "likeness", "may_share_an_answer"]
+
+ENOUGH_WORDS: Final = 0.75
+"""Of all words about the subject of either question, the share that both have."""
+
+ENOUGH_MEANING: Final = 0.86
+"""The cosine of both questions' embeddings."""
+
+
+def likeness(one: Question, other: Question) -> float:
+    """The share of words about the subject that both questions have, of those that either has; 0 where there are none."""
+    every = one.subject | other.subject
+    return len(one.subject & other.subject) / len(every) if every else 0.0
+
+
+def may_share_an_answer(one: Question, other: Question, cosine: Callable[[], float] | None = None) -> bool:
+    """Whether the answer to one question may be served to the other.
+
+    `cosine` gives the cosine of their embeddings, None where there is no embedder. In Japanese the words decide all the same:
+    what an embedder for English makes of Japanese characters says nothing.
+    """
+    if one.key == other.key:
+        return True
+    alike = likeness(one, other) >= ENOUGH_WORDS if cosine is None or one.japanese else cosine() >= ENOUGH_MEANING
+    return alike and disagreement(one, other) is None
