@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answer_cache.question import same_question
 from yaoki.systems.chat.answering import Written
+from yaoki.systems.chat.embeddings.embedder import EmbeddingError, Matrix
 from yaoki.testing import VirtualClock
 
 SAME = [
@@ -98,3 +102,61 @@ async def test_a_question_that_points_back_gets_no_answer_from_elsewhere() -> No
 
     assert await cache.find("How do I reverse it?", "", conversation="ann/1") is None
     assert await cache.find("How do I reverse a list?", "", conversation="ann/1") == (Written("a list"), 0.0)
+
+
+class Near:
+    """An embedder for tests: a question is a direction, that of the first word it knows."""
+
+    dimensions = 2
+
+    def __init__(self, name: str = "near", *, fails: bool = False) -> None:
+        self.name = name
+        self.fails = fails
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        if self.fails:
+            raise EmbeddingError("not today")
+        return np.array([[1.0, 0.0] if "water" in text else [0.0, 1.0] for text in texts], np.float32)
+
+    def understands(self, text: str) -> bool:
+        return text.isascii()
+
+
+async def cached(cache: AnswerCache, question: str) -> str | None:
+    """The text of the answer that is served."""
+    found = await cache.find(question, "")
+    return None if found is None else found[0].text
+
+
+async def test_an_embedder_finds_what_shares_no_words() -> None:
+    """SPEC G3: with an embedder the nearness of meaning decides, and the guards all the same."""
+    cache = AnswerCache(embedder=Near)
+    cache.keep("How do I boil water quickly?", Written("kettle"), "")
+
+    assert await cached(cache, "Which is the easiest road from cold water to hot?") == "kettle"
+    assert await cached(cache, "Which is the hardest road to not so cold water?") is None
+    assert await cached(cache, "Who likes to eat cake?") is None
+    cache.close()
+
+
+@pytest.mark.parametrize("embedder", [Near(fails=True), None])
+async def test_without_embeddings_words_decide(embedder: Near | None) -> None:
+    """SPEC G3: an embedder that fails, or is not there, leaves the comparison of words."""
+    cache = AnswerCache(embedder=lambda: embedder)
+    cache.keep("How do I delete a file?", Written("os.remove"), "")
+
+    assert await cached(cache, "How can I remove files in Python?") == "os.remove"
+    assert await cached(cache, "Which is the easiest road from cold water to hot?") is None
+    cache.close()
+
+
+async def test_embeddings_of_two_models_are_not_compared() -> None:
+    """Vectors of one model say nothing to those of another."""
+    embedder = Near("one")
+    cache = AnswerCache(embedder=lambda: embedder)
+    cache.keep("How do I boil water quickly?", Written("kettle"), "")
+    assert await cached(cache, "Which is the easiest road from cold water to hot?") == "kettle"
+    embedder = Near("another")
+
+    assert await cached(cache, "Which is the easiest road from cold water to hot?") is None
+    cache.close()

@@ -91,7 +91,7 @@ questions = st.lists(
 def test_a_guard_holds_two_questions_apart(guard: str, one: str, other: str) -> None:
     """SPEC G3: never the answer to an opposite question, nor to one about something else; by the guard that is meant to see it."""
     assert not next(each for each in GUARDS if each.__name__ == guard)(read(one), read(other))
-    assert not may_share_an_answer(read(one), read(other), lambda: 1.0)
+    assert not may_share_an_answer(read(one), read(other), 1.0)
 
 
 @pytest.mark.parametrize(("one", "other"), TOGETHER)

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.systems.chat.answer_cache.guards import leans_on_what_was_said
+from yaoki.systems.chat.answer_cache.meanings import Meaning, Meanings
 from yaoki.systems.chat.answer_cache.question import Question, read, same_question
 from yaoki.systems.chat.answer_cache.similarity import likeness, may_share_an_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yaoki.systems.chat.answering import Written
+    from yaoki.systems.chat.embeddings.embedder import Embedder
 
 __all__ = ["AnswerCache"]
 
@@ -27,17 +31,25 @@ _Place = tuple[str | None, str]
 @dataclass(frozen=True, slots=True)
 class _Kept:
     question: Question
+    meaning: Meaning
     written: Written
     version: str
     at: float
 
 
 class AnswerCache:
-    """At most `size` answers, the least used ones forgotten first; none older than `lifetime` seconds is served."""
+    """At most `size` answers, the least used ones forgotten first; none older than `lifetime` seconds is served.
 
-    def __init__(self, *, size: int = 1000, lifetime: float = 24 * 3600.0) -> None:
+    `embedder` gives what questions in other words are found with, None where there is none; then only those with nearly the same
+    words are found. For one event loop.
+    """
+
+    def __init__(
+        self, *, size: int = 1000, lifetime: float = 24 * 3600.0, embedder: Callable[[], Embedder | None] = lambda: None
+    ) -> None:
         self.size = size
         self.lifetime = lifetime
+        self._meanings = Meanings(embedder)
         self.hits = 0
         self.similar_hits = 0
         """Of the hits, those for a question in other words."""
@@ -55,7 +67,9 @@ class AnswerCache:
         """
         asked = read(question)
         place = conversation, asked.key
-        self._kept[place] = _Kept(asked, written, version, clock.now())
+        # Only what everybody may be served is ever compared with other questions.
+        meaning = self._meanings.learn(asked.key) if conversation is None else Meaning()
+        self._kept[place] = _Kept(asked, meaning, written, version, clock.now())
         self._kept.move_to_end(place)
         if len(self._kept) > self.size:
             self._kept.popitem(last=False)
@@ -65,32 +79,44 @@ class AnswerCache:
 
         `conversation`: the one that the question continues, None for a question that stands alone.
         """
-        place = self._same(question, version, conversation)
-        if place is None and (conversation is None or not leans_on_what_was_said(read(question))):
-            place = self._same(question, version, None) or self._similar(question, version)
-        if place is None:
+        kept = self._same(question, version, conversation)
+        if kept is None and (conversation is None or not leans_on_what_was_said(read(question))):
+            kept = self._same(question, version, None) or await self._similar(question, version)
+        if kept is None:
             self.misses += 1
             return None
         self.hits += 1
-        self._kept.move_to_end(place)
-        kept = self._kept[place]
         return kept.written, clock.now() - kept.at
 
-    def _same(self, question: str, version: str, conversation: str | None) -> _Place | None:
+    def close(self) -> None:
+        """Make no further embeddings."""
+        self._meanings.close()
+
+    def _same(self, question: str, version: str, conversation: str | None) -> _Kept | None:
         place = conversation, same_question(question)
         kept = self._kept.get(place)
-        return place if kept is not None and self._is_good(kept, version) else None
+        return self._used(place) if kept is not None and self._is_good(kept, version) else None
 
-    def _similar(self, question: str, version: str) -> _Place | None:
+    async def _similar(self, question: str, version: str) -> _Kept | None:
         asked = read(question)
+        meaning = await self._meanings.of(asked.key)
         best, found = -1.0, None
         for place, kept in self._kept.items():
-            if place[0] is None and self._is_good(kept, version) and may_share_an_answer(asked, kept.question):
-                alike = likeness(asked, kept.question)
+            if place[0] is not None or not self._is_good(kept, version):
+                continue
+            cosine = meaning.cosine(kept.meaning)
+            if may_share_an_answer(asked, kept.question, cosine):
+                alike = likeness(asked, kept.question) if cosine is None else cosine
                 if alike > best:
                     best, found = alike, place
-        self.similar_hits += found is not None
-        return found
+        if found is None:
+            return None
+        self.similar_hits += 1
+        return self._used(found)
+
+    def _used(self, place: _Place) -> _Kept:
+        self._kept.move_to_end(place)
+        return self._kept[place]
 
     def _is_good(self, kept: _Kept, version: str) -> bool:
         return kept.version == version and clock.now() - kept.at <= self.lifetime

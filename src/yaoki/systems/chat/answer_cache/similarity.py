@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 from yaoki.systems.chat.answer_cache.guards import disagreement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from yaoki.systems.chat.answer_cache.question import Question
 
 __all__ = ["ENOUGH_MEANING", "ENOUGH_WORDS", "likeness", "may_share_an_answer"]
@@ -29,13 +27,12 @@ def likeness(one: Question, other: Question) -> float:
     return len(one.subject & other.subject) / len(every) if every else 0.0
 
 
-def may_share_an_answer(one: Question, other: Question, cosine: Callable[[], float] | None = None) -> bool:
+def may_share_an_answer(one: Question, other: Question, cosine: float | None = None) -> bool:
     """Whether the answer to one question may be served to the other.
 
-    `cosine` gives the cosine of their embeddings, None where there is no embedder. In Japanese the words decide all the same:
-    what an embedder for English makes of Japanese characters says nothing.
+    `cosine`: that of their embeddings, None where there are none that mean anything; then their words decide.
     """
     if one.key == other.key:
         return True
-    alike = likeness(one, other) >= ENOUGH_WORDS if cosine is None or one.japanese else cosine() >= ENOUGH_MEANING
+    alike = likeness(one, other) >= ENOUGH_WORDS if cosine is None else cosine >= ENOUGH_MEANING
     return alike and disagreement(one, other) is None
