@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
+from _thread import RLock  # what `threading.RLock` makes; that module would be a twentieth of our import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def compiles() -> bool:
 _STRIPES = 64
 
 # Re-entrant, because a garbage collection inside a locked region may run a destructor that makes a guarded call.
-_stripes = [threading.RLock() for _ in range(_STRIPES)]
+_stripes = [RLock() for _ in range(_STRIPES)]
 
 
-def lock_of(owner: object) -> threading.RLock:
+def lock_of(owner: object) -> RLock:
     """The lock for the state of `owner`: one of a fixed number, so that a million breakers need no lock objects."""
     return _stripes[(id(owner) >> 4) % _STRIPES]
 
@@ -38,7 +38,7 @@ def lock_of(owner: object) -> threading.RLock:
 def _new_locks() -> None:
     # In place: a lock that another thread held at the fork would never be released in the child.
     for index in range(_STRIPES):
-        _stripes[index] = threading.RLock()
+        _stripes[index] = RLock()
 
 
 def after_fork(restore: Callable[[], None]) -> None:

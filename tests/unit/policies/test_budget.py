@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 
 from yaoki import Budget, Category, ConfigurationError, Fault, Pipeline, Recoverability, Retry, Severity, constant, events
@@ -165,6 +168,35 @@ def test_r4_a_coroutine_function_draws_on_the_same_budget() -> None:
     assert budget.tokens == 17
     assert fail(pipeline) == 2
     assert budget.tokens == 3
+
+
+@pytest.mark.parametrize("gil", [True, False], ids=["lock-free", "locked"])
+def test_r4_threads_lose_no_token(gil: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SPEC R4: of what four threads take and put back at once, everything is counted."""
+    monkeypatch.setattr("yaoki.core.policies.budget.GIL", gil)
+    budget = Budget(1_000_000, retry_cost=3)
+
+    def retry_and_succeed() -> None:
+        for _ in range(5_000):
+            budget.take(throttled=False)
+            budget.refund(1)
+            if gil:
+                budget.ok += 1
+            else:
+                budget.succeeded()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=retry_and_succeed) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+
+    assert budget.tokens == 1_000_000 - 4 * 5_000 * (3 - 1 - 1)
 
 
 def test_r4_the_snapshot_tells_the_tokens() -> None:

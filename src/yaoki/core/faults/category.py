@@ -52,10 +52,12 @@ class Recoverability(IntEnum):
     FATAL = 4
     """Repeating this call cannot help."""
 
-    @property
-    def is_retryable(self) -> bool:
-        """Whether a repetition of the call makes sense: everything below FATAL, SEVERE included."""
-        return self < Recoverability.FATAL
+    is_retryable: bool
+    """Whether a repetition of the call makes sense: everything below FATAL, SEVERE included."""
+
+    def __init__(self, value: int) -> None:
+        # Worked out once for each member, not at every failure. 4 is FATAL, which does not exist yet.
+        self.is_retryable = value < 4
 
 
 class Origin(Enum):

@@ -125,6 +125,11 @@ class Call:
                 now = clock.now()
         return None
 
+    def may_run_again(self) -> bool:
+        """Whether the function may be called again as it is: every policy is entered."""
+        self._fault = None
+        return len(self.permits) == len(self.policies)
+
     def admit(self, permit: object) -> None:
         """Take the permit that a Ticket was resolved to."""
         self.permits.append(permit)

@@ -119,6 +119,10 @@ class ThreadChild(Child):
             self._give_turn(now)
         return stop if self.ended_by is None else Neutral()
 
+    def may_run_again(self) -> bool:
+        """Not without a look at whether the call was lost or ended meanwhile, which `descend` takes."""
+        return False
+
     def admit(self, permit: object) -> None:
         if self._take_turn():
             super().admit(permit)

@@ -46,13 +46,14 @@ async def drive_async(
             if isinstance(step, Answer):
                 target, value, step = step.compute, step.value, None
             else:
-                refusal = await descend(call, step)
-                if refusal is not None:
-                    step = call.failed(refusal, clock.now())
-                    if step is None:
-                        raise refusal
-                    refusal = None
-                    continue
+                if step or not call.may_run_again():
+                    refusal = await descend(call, step)
+                    if refusal is not None:
+                        step = call.failed(refusal, clock.now())
+                        if step is None:
+                            raise refusal
+                        refusal = None
+                        continue
                 call.ran = True
                 target = fn
             if target is not None:
@@ -60,7 +61,7 @@ async def drive_async(
                 timed = call.plan.has_timeout and call.deadline < deadline.NEVER and not (crosses and target is fn)
                 alarm = arm_alone(call.deadline) if timed else None
                 try:
-                    value = target(*args, **kwargs)
+                    value = target(*args, **kwargs) if kwargs else target(*args)
                     # An answer may come from a plain function, the guarded function may not.
                     if target is fn or hasattr(value, "__await__"):
                         value = await value  # type: ignore[misc]  # if it is not awaitable, the error says so

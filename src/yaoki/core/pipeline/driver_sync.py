@@ -9,7 +9,6 @@ from __future__ import annotations
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cell
 from yaoki.core.faults.errors import DeadlineExceededError
-from yaoki.core.parking import OnThread
 from yaoki.core.policies.policy import Answer, Ticket
 
 TYPE_CHECKING = False
@@ -39,19 +38,21 @@ def drive(call: Call, fn: Callable[..., object], args: tuple[object, ...], kwarg
             if isinstance(step, Answer):
                 target, value, step = step.compute, step.value, None
             else:
-                refusal = descend(call, step)
-                if refusal is not None:
-                    step = call.failed(refusal, clock.now())
-                    if step is None:
-                        raise refusal
-                    refusal = None
-                    continue
+                if step or not call.may_run_again():
+                    refusal = descend(call, step)
+                    if refusal is not None:
+                        step = call.failed(refusal, clock.now())
+                        if step is None:
+                            raise refusal
+                        refusal = None
+                        continue
                 call.ran = True
                 target = fn
             if target is not None:
                 own.call, own.deadline = call, call.deadline
                 try:
-                    value = target(*args, **kwargs)
+                    # Merging an empty dictionary of keywords would cost as much as the call.
+                    value = target(*args, **kwargs) if kwargs else target(*args)
                 except BaseException as error:
                     step = call.failed(error, clock.now())
                     if step is None:
@@ -83,6 +84,8 @@ def descend(call: Call, delay: float | None) -> BaseException | None:
 
 
 def _wait(call: Call, ticket: Ticket) -> object:
+    from yaoki.core.parking import OnThread
+
     parking = OnThread()
     try:
         ticket.wake_with(parking.wake)

@@ -9,10 +9,8 @@ from __future__ import annotations
 from yaoki.core.clock import clock
 from yaoki.core.deadline import cell, running
 from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.pipeline.execute import execute, execute_async
 from yaoki.core.pipeline.order import check_order
 from yaoki.core.pipeline.plan import Plan
-from yaoki.core.pipeline.registry import register
 from yaoki.core.policies.policy import Policy
 
 TYPE_CHECKING = False
@@ -82,6 +80,8 @@ class Pipeline:
         self._plan = Plan(policies, name, is_async=False, identity=identity)
         self._async_plan = Plan(policies, name, is_async=True, identity=identity)
         if name is not None:
+            from yaoki.core.pipeline.registry import register
+
             register(self)
 
     def __call__(self, fn: F) -> F:
@@ -107,10 +107,14 @@ class Pipeline:
 
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` through the policies; return the outcome instead of raising. Cancellation is still raised."""
+        from yaoki.core.pipeline.execute import execute
+
         return execute(self._plan, fn, args, kwargs)
 
     async def aexecute(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Call `fn` through the policies and await it; return the outcome instead of raising. Cancellation is still raised."""
+        from yaoki.core.pipeline.execute import execute_async
+
         return await execute_async(self._async_plan, fn, args, kwargs)
 
     def attempts(self) -> Attempts:

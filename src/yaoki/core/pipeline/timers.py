@@ -41,14 +41,15 @@ __all__ = ["Alarm", "Queue", "arm", "arm_alone", "disarm", "handed_over_late"]
 class Alarm:
     """The deadline of one task's running call. `fired`: the task was cancelled for it."""
 
-    fired: bool = False
-    queue: Queue | None = None
-    handle: TimerHandle | None = None
-    token: Token[float]
+    __slots__ = ("cancelling", "fired", "handle", "queue", "task", "token", "until")
 
-    task: Task[object] | None = None
+    fired: bool
+    queue: Queue | None
+    handle: TimerHandle | None
+    token: Token[float]
+    task: Task[object] | None
     until: float
-    cancelling = 0
+    cancelling: int
     """How often others had asked for the task's cancellation when the call began, not when the alarm fires: they win."""
 
     def fire(self) -> None:
@@ -111,8 +112,11 @@ def arm(timeout: Timeout, until: float) -> Alarm:
     task = current_task(loop)
     alarm = Alarm()
     alarm.until = until
-    if task is not None:
-        alarm.task = task
+    alarm.fired = False
+    alarm.task = task
+    if task is None:
+        alarm.queue = alarm.handle = None
+    else:
         alarm.cancelling = task.cancelling()
         queue = timeout.timers.get(loop)
         if queue is None:
@@ -131,8 +135,10 @@ def arm_alone(until: float) -> Alarm:
     task = current_task(loop)
     alarm = Alarm()
     alarm.until = until
+    alarm.fired = False
+    alarm.task = task
+    alarm.queue = alarm.handle = None
     if task is not None:
-        alarm.task = task
         alarm.cancelling = task.cancelling()
         alarm.handle = loop.call_later(max(0.0, until - clock.now()), alarm.fire_alone)
     alarm.token = context.set(until)
@@ -151,8 +157,9 @@ def _new_queue(timeout: Timeout, loop: AbstractEventLoop) -> Queue:
 
 def disarm(alarm: Alarm) -> None:
     """The call is over, whatever came out. A cancellation that the function swallowed is taken back."""
-    if alarm.queue is not None:
-        alarm.queue.alarms.pop(alarm, None)
+    queue = alarm.queue
+    if queue is not None:
+        queue.alarms.pop(alarm, None)
     elif alarm.handle is not None:
         alarm.handle.cancel()
     if alarm.fired:

@@ -40,10 +40,18 @@ __all__ = ["Backoff", "constant", "exponential", "linear"]
 class Backoff:
     """The wait before each further attempt, in seconds. Immutable; made by `constant`, `linear` and `exponential`."""
 
-    __slots__ = ("_jittered", "_raw", "cap", "factor", "form", "initial", "jitter")
+    __slots__ = ("_jittered", "_raw", "always", "cap", "factor", "form", "initial", "jitter")
 
     def __init__(
-        self, form: str, raw: Callable[[int], float], *, initial: float, cap: float, jitter: Jitter, factor: float
+        self,
+        form: str,
+        raw: Callable[[int], float],
+        *,
+        initial: float,
+        cap: float,
+        jitter: Jitter,
+        factor: float,
+        is_constant: bool = False,
     ) -> None:
         self.form: str = form
         self._raw = raw
@@ -56,6 +64,8 @@ class Backoff:
         self.factor: float = number("factor", factor)
         if not 0 <= self.factor <= 1:
             raise ConfigurationError(f"factor must be between 0 and 1, not {factor!r}")
+        self.always: float | None = min(initial, cap) if is_constant and jitter == "none" else None
+        """The wait, if it is always the same: whoever is in a hurry need not ask for it."""
 
     def delay(self, attempt: int, previous: float = 0.0) -> float:
         """Seconds to wait after the failed attempt number `attempt` (from 1 on); `previous` is the wait before it, or 0."""
@@ -100,7 +110,15 @@ def constant(delay: float, *, jitter: Jitter = "none", factor: float = 0.1, cap:
     """
     wait = duration("delay", delay, zero=True)
     longest = wait * 2 if cap is None else duration("cap", cap, zero=True)
-    return Backoff(f"constant {wait:g} s", lambda attempt: wait, initial=wait, cap=longest, jitter=jitter, factor=factor)
+    return Backoff(
+        f"constant {wait:g} s",
+        lambda attempt: wait,
+        initial=wait,
+        cap=longest,
+        jitter=jitter,
+        factor=factor,
+        is_constant=True,
+    )
 
 
 def linear(

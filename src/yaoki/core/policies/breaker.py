@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 
+# Reading a member of an enumeration from its class costs as much as all the rest of a comparison (up to Python 3.11).
+_DEPENDENCY = Origin.DEPENDENCY
+
 
 class CircuitBreaker(Policy):
     """Refuses calls to a dependency that fails, until trial calls show that it is back.
@@ -257,7 +260,7 @@ class CircuitBreaker(Policy):
             return False
         if config.failure_on is not None:
             return matches(config.failure_on, error)
-        return call.fault(error).origin is Origin.DEPENDENCY
+        return call.fault(error).origin is _DEPENDENCY
 
     def _succeeded(self, permit: object, now: float, *, slow: bool) -> None:
         if isinstance(permit, Lease):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from yaoki.core import events
 from yaoki.core.faults.category import Category, Recoverability
-from yaoki.core.faults.errors import ConfigurationError, DeadlineExceededError, Rejected, RetryExhaustedError
+from yaoki.core.faults.errors import ConfigurationError, Rejected, RetryExhaustedError, YaokiError
 from yaoki.core.interpreter import GIL
 from yaoki.core.parameters import condition, condition_text, duration, matches, whole
 from yaoki.core.policies.backoff import Backoff, exponential
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from yaoki.core.faults.record import Fault
     from yaoki.core.parameters import Condition
     from yaoki.core.pipeline.call import Call
     from yaoki.core.policies.policy import Step
@@ -36,6 +37,9 @@ __all__ = ["UNLIMITED", "Retry"]
 
 UNLIMITED = float("inf")
 """The explicit word for a Retry that never stops by itself: `Retry(max_attempts=UNLIMITED)`."""
+
+# Reading a member of an enumeration from its class costs as much as all the rest of a comparison (up to Python 3.11).
+_CAPACITY = Category.CAPACITY
 
 _OWN = Budget()
 """Stands for "a budget of its own" as a default; never used as a budget."""
@@ -189,25 +193,37 @@ class Retry(Policy):
 
     def _may_heal(self, call: Call, error: Exception) -> bool:
         config = self.config
-        if isinstance(error, DeadlineExceededError) and call.is_callers_deadline(error):
+        ours = isinstance(error, YaokiError)
+        if ours and call.is_callers_deadline(error):
             return False
-        if _may_be_given_up(error) and _given_up_further_in(error, config, call):
+        # A failure without notes, cause and members, which nearly every one is, is spared the search.
+        may_be_given_up = (
+            ours
+            or error.__cause__ is not None
+            or getattr(error, "__notes__", None) is not None
+            or isinstance(error, BaseExceptionGroup)
+        )
+        if may_be_given_up and _given_up_further_in(error, config, call):
             return False
         if config.give_up_on and matches(config.give_up_on, error):
             return False
         if config.retry_on is not None:
             return matches(config.retry_on, error)
-        return not isinstance(error, Rejected) and call.fault(error).is_retryable
+        return not (ours and isinstance(error, Rejected)) and call.fault(error).recoverability.is_retryable
 
     def _again(self, call: Call, error: Exception | None, now: float) -> Step:
         config = rules = self.config
         fault = None
         if error is not None and (config.retry_on is None or config.per_recoverability or _may_ask_to_wait(error)):
             fault = call.fault(error)
-            rules = config.per_recoverability.get(fault.recoverability, config)
-        if call.attempt >= rules.max_attempts:
+            if config.per_recoverability:
+                rules = config.per_recoverability.get(fault.recoverability, config)
+        attempt = call.attempt
+        if attempt >= rules.max_attempts:
             return self._give_up(call, error, "attempts", now)
-        delay = rules.backoff.delay(call.attempt, call.last_delay)
+        delay = rules.backoff.always
+        if delay is None:
+            delay = rules.backoff.delay(attempt, call.last_delay)
         ready = now + delay
         if fault is not None and fault.retry_after is not None:
             delay = max(delay, min(fault.retry_after, config.retry_after_cap))
@@ -216,33 +232,34 @@ class Retry(Policy):
             return self._give_up(call, error, "elapsed", now)
         if ready >= call.deadline:
             return self._give_up(call, error, "deadline", now)
-        if call.shut_until(self, now) > now + delay:
+        is_innermost = call.policies[-1] is self
+        if not is_innermost and call.shut_until(self, now) > now + delay:
             return self._give_up(call, error, "circuit_open", now)
-        if config.budget is not None and not self._take(call, throttled=_is_throttled(fault)):
+        if config.budget is not None and not self._take(call, fault):
             return self._give_up(call, error, "budget", now)
         if events.listeners:
             events.emit(
                 events.RetryScheduled(
                     pipeline=call.name,
                     key=call.key,
-                    attempt=call.attempt,
+                    attempt=attempt,
                     max_attempts=rules.max_attempts,
                     delay=delay,
                     fault=None if error is None else call.fault(error),
                 )
             )
-        call.attempt += 1
+        call.attempt = attempt + 1
         call.last_delay = delay
         if call.delays is not None:
             call.delays.append(delay)
         return delay
 
-    def _take(self, call: Call, *, throttled: bool) -> bool:
+    def _take(self, call: Call, fault: Fault | None) -> bool:
         budget = self.budget
         if budget is None:
             budget = self.budget = Budget()
-        call.last_cost = budget.take(throttled=throttled)
-        return call.last_cost > 0
+        cost = call.last_cost = budget.take(throttled=fault is not None and fault.category is _CAPACITY)
+        return cost > 0
 
     def _give_up(self, call: Call, error: Exception | None, reason: str, now: float) -> Step:
         if error is None:
@@ -342,15 +359,6 @@ def _note_text(call: Call, reason: str, elapsed: float) -> str:
     return f"gave up after {attempts} in {round(elapsed, 3):g} s{since}{_REASONS[reason]}"
 
 
-def _may_be_given_up(error: Exception) -> bool:
-    # What a failure without notes, causes and members is spared.
-    return (
-        error.__cause__ is not None
-        or getattr(error, "__notes__", None) is not None
-        or isinstance(error, (RetryExhaustedError, BaseExceptionGroup))
-    )
-
-
 def _given_up_further_in(error: BaseException, writer: RetryConfig, call: Call, deepest: int = 8) -> bool:
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
@@ -395,10 +403,6 @@ def _raising(text: str, errors: list[Exception]) -> Callable[..., object]:
         raise RetryExhaustedError(text, errors) from errors[-1]
 
     return give_up
-
-
-def _is_throttled(fault: object) -> bool:
-    return getattr(fault, "category", None) is Category.CAPACITY
 
 
 def _by_class(given: Mapping[Recoverability, Retry] | None) -> Mapping[Recoverability, RetryConfig]:
