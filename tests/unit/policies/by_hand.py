@@ -19,7 +19,8 @@ from yaoki.core.policies.policy import Policy
 
 def a_call(policy: Policy, *, deadline: float = NEVER, ran: bool = True) -> Call:
     """A call through `policy` alone that nobody drives."""
-    call = Call(Plan((policy,), None, is_async=False), (policy,), [], 0.0, deadline)
+    call = Call()
+    call.start(Plan((policy,), None, is_async=False), (policy,), [], 0.0, deadline)
     call.ran = ran
     return call
 

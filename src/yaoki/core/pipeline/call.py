@@ -35,39 +35,52 @@ class Call:
     already. `answering`: whether an answer that shall replace the outcome is being made.
     """
 
+    plan: Plan
+    policies: tuple[Policy, ...]
+    permits: list[object]
+    since: float
+    started: bool
+    callers_deadline: float
+    deadline: float
+    ran: bool
+    told: bool
+    answering: bool
+    committed: bool
+    delays: list[float] | None
+    errors: list[Exception] | None
+    _fault: Fault | None
+
     attempt = 1
-    ran: bool = False
-    told: bool = False
-    answering: bool = False
-    committed = False
     last_delay: float = 0.0
     last_cost = 0
     value: object = None
     timeout: Policy | None = None
-    delays: list[float] | None = None
-    errors: list[Exception] | None = None
     degraded_by: list[tuple[str, Fault]] | None = None
     outer: Call | None = None
     target: Callable[..., object] | None = None
     step: Step = 0.0
-    _fault: Fault | None = None
 
-    def __init__(
+    # Not `__init__`, and by position: a call is made at every failure, and a class runs its `__init__` the slow way.
+    def start(
         self,
         plan: Plan,
         policies: tuple[Policy, ...],
         permits: list[object],
         since: float,
         deadline: float,
-        started: bool = True,  # by position: this is made at every failure
+        started: bool = True,
     ) -> None:
+        """Set what a new call needs to know."""
         self.plan = plan
         self.policies = policies
         self.permits = permits
         self.since = since
-        self.callers_deadline: float = deadline
-        self.deadline: float = deadline
+        self.callers_deadline = deadline
+        self.deadline = deadline
         self.started = started
+        # What every failure reads is set here: a default of the class is found three times as slowly.
+        self.ran = self.told = self.answering = self.committed = False
+        self.delays = self.errors = self._fault = None
 
     @property
     def name(self) -> str | None:
@@ -221,7 +234,9 @@ class Call:
 
 def begin(plan: Plan, policies: tuple[Policy, ...] | None = None) -> Call:
     """A call that starts now and has entered nothing yet; `policies` are the states of one key, the plan's own by default."""
-    return Call(plan, plan.policies if policies is None else policies, [], clock.now(), deadline.current())
+    call = Call()
+    call.start(plan, plan.policies if policies is None else policies, [], clock.now(), deadline.current())
+    return call
 
 
 def handed_over(
@@ -241,7 +256,8 @@ def handed_over(
     """
     now = clock.now()
     known = deadline.current() if callers is None else callers
-    call = Call(plan, policies, permits, now if started is None else started, known, started is not None)
+    call = Call()
+    call.start(plan, policies, permits, now if started is None else started, known, started is not None)
     if callers is not None:
         for index, permit in enumerate(permits):
             if permit is RESUME:

@@ -44,7 +44,7 @@ class Child(Call):
     def __init__(self, above: Call) -> None:
         plan = above.plan.below
         assert plan is not None
-        super().__init__(plan, plan.policies, [], clock.now(), above.deadline)
+        self.start(plan, plan.policies, [], clock.now(), above.deadline)
         self.above = above
         self._attempt = above.attempt
         self.callers_deadline: float = above.callers_deadline
