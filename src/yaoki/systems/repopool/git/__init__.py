@@ -1,0 +1,1 @@
+"""git, run so that neither its environment nor a tenant's repository decides what it does."""
