@@ -1,0 +1,155 @@
+"""Allocate: take a free slot, make it ready, hand it out (SPEC W1).
+
+A slot that turns out to be broken is mended on the spot, from the mirror; if that does not help it is kept out of use, and the next
+free slot is taken. The remote is not needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+from yaoki.systems.repopool.errors import LockTimeoutError, NoAvailableSlotError, PoolManagerError, SlotAllocationError
+from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.mending import is_damage, isolation_for, mended
+from yaoki.systems.repopool.names import checked_repo_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from yaoki.systems.repopool.models import Lease, Slot
+    from yaoki.systems.repopool.resources import Resources
+    from yaoki.systems.repopool.waiting import Queue
+    from yaoki.systems.repopool.workspace import Prepared, Workspace
+
+__all__ = ["Allocation"]
+
+
+class Allocation:
+    """Allocates slots for one manager."""
+
+    def __init__(self, resources: Resources, queue: Queue) -> None:
+        self._resources = resources
+        self._queue = queue
+
+    def allocate(
+        self,
+        repo_name: str,
+        metadata: Mapping[str, object] | None,
+        *,
+        timeout: float | None,
+        holder: str | None,
+        ttl: float | None,
+        durable: bool,
+        given_up: Callable[[], bool],
+    ) -> Slot:
+        """An allocated slot, ready for work. Raises PoolNotFoundError, NoAvailableSlotError, SlotAllocationError."""
+        started = clock.now()
+        name = checked_repo_name(repo_name)
+
+        def lease() -> Lease:
+            return new_lease(holder, ttl=ttl, durable=durable)
+
+        lease()
+        try:
+            slot = self._allocate(name, metadata or {}, lease, timeout, given_up)
+        except PoolManagerError:
+            self._count(name, failed_allocations=1)
+            raise
+        self._count(name, allocations=1, allocation_seconds=clock.now() - started)
+        return slot
+
+    def _allocate(
+        self,
+        name: str,
+        metadata: Mapping[str, object],
+        lease: Callable[[], Lease],
+        timeout: float | None,
+        given_up: Callable[[], bool],
+    ) -> Slot:
+        without: set[str] = set()
+        problem: PoolManagerError | None = None
+        until = clock.now() + (timeout or 0.0)
+        fetch = self._resources.options(name).fetch_on_allocate
+        while True:
+            left = None if timeout is None else max(0.0, until - clock.now())
+            try:
+                slot = self._queue.take(name, _working, timeout=left, without=without, given_up=given_up)
+            except NoAvailableSlotError:
+                if problem is None:
+                    raise
+                raise SlotAllocationError(
+                    f"no free slot of {name} could be made ready; the last one: {problem}",
+                    repo_name=name,
+                    slot_id=problem.slot_id,
+                    way_out="detect_anomalies() says what is wrong with them",
+                ) from problem
+            if fetch:
+                # A remote that does not answer is no reason to refuse: the slot says how old its mirror is.
+                self._resources.mirror(name, slot.repo_url).refresh(older_than=self._resources.config.fetch_ttl)
+                fetch = False
+            try:
+                return self._hand_out(slot, metadata, lease)
+            except LockTimeoutError:
+                # Somebody works in it by hand.
+                without.add(slot.slot_id)
+            except PoolManagerError as error:
+                without.add(slot.slot_id)
+                problem = error
+
+    def _hand_out(self, slot: Slot, metadata: Mapping[str, object], lease: Callable[[], Lease]) -> Slot:
+        store = self._resources.store
+        try:
+            with self._resources.working_on(slot, timeout=0.0) as workspace:
+                prepared = self._prepared(workspace, slot)
+        except LockTimeoutError:
+            store.offer(
+                slot.slot_id,
+                slot.fence,
+                branch=slot.current_branch,
+                commit=slot.current_commit,
+                needs_cleaning=slot.needs_cleaning,
+            )
+            raise
+        except BaseException:
+            # Interrupted, or refused for a while: it goes back, to be cleaned before it is used.
+            if self._is_ours(slot):
+                store.offer(slot.slot_id, slot.fence, needs_cleaning=True)
+            raise
+        given = store.allocate(
+            slot.slot_id, slot.fence, lease(), branch=prepared.branch, commit=prepared.commit, metadata=metadata
+        )
+        given.staleness_seconds = workspace.mirror.staleness()
+        if prepared.proven:
+            self._count(slot.repo_name, cache_hits=1)
+        return given
+
+    def _prepared(self, workspace: Workspace, slot: Slot) -> Prepared:
+        try:
+            return self._ready(workspace, slot)
+        except PoolManagerError as error:
+            if not is_damage(error):
+                raise
+            why = mended(workspace, slot, error)
+            if not why:
+                return workspace.prepare()
+            self._resources.store.isolate(slot.slot_id, slot.fence, isolation_for(slot, why, error))
+            raise
+
+    @staticmethod
+    def _ready(workspace: Workspace, slot: Slot) -> Prepared:
+        if slot.needs_cleaning:
+            workspace.clean(ticket=str(slot.fence), reason="left uncleaned", taken=True)
+        return workspace.prepare()
+
+    def _is_ours(self, slot: Slot) -> bool:
+        now = self._resources.store.slot(slot.slot_id)
+        return now is not None and now.fence == slot.fence
+
+    def _count(self, repo_name: str, **amounts: float) -> None:
+        if self._resources.config.enable_metrics:
+            self._resources.store.count(repo_name, **amounts)
+
+
+def _working() -> Lease:
+    return new_lease("allocate_slot")

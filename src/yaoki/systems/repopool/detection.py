@@ -1,0 +1,121 @@
+"""Detect what is wrong with pools, without mending anything (SPEC W2).
+
+| slot | corrupted if |
+| --- | --- |
+| AVAILABLE | the checks of its files and of the mirror that it borrows from find damage |
+| ERROR | always |
+| ALLOCATED, CLEANING | never: what its holder does in it is his; whether he lives is another question |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yaoki.core.parameters import duration
+from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
+from yaoki.systems.repopool.errors import PoolManagerError
+from yaoki.systems.repopool.leases import held_for, owner_of, said
+from yaoki.systems.repopool.models import SlotState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaoki.systems.repopool.models import Slot
+    from yaoki.systems.repopool.resources import Resources
+
+__all__ = ["DEAD_OWNER", "TIER", "Detection"]
+
+DEAD_OWNER = "dead_owner"
+"""A slot whose holder is proven to be gone: reclaimed by every strategy, at any age."""
+
+TIER = 2
+"""How deep slots and mirrors are checked: files, the commit and the status, checksums of packs that have changed."""
+
+
+class Detection:
+    """Looks at all pools of one manager, or at one slot of them."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    # --- lists for people
+
+    def long_allocated(self, hours: float) -> list[Slot]:
+        """The slots that have been allocated for so many hours; with 0, all that are allocated."""
+        least = duration("max_allocation_hours", hours, zero=True, infinite=True) * 3600.0
+        return [slot for slot in self._resources.store.slots() if _allocated_for(slot) >= least]
+
+    def corrupted(self) -> list[Slot]:
+        """The corrupted slots of all pools."""
+        return [slot for slot, _ in self._corrupted(None)]
+
+    def orphaned_locks(self) -> list[str]:
+        """The slot ids of the lock files that nobody holds and that should not be there."""
+        return [orphan.slot_id for orphan in self._resources.locks.orphaned(self._resources.config.stale_lock_hours)]
+
+    # --- anomalies for the recovery
+
+    def slots(self, only: str | None = None) -> Iterator[Anomaly]:
+        """What is wrong with slots: corrupted ones, those of dead owners, and all that are allocated, with their age."""
+        for slot in self._resources.store.slots():
+            if only not in (None, slot.slot_id) or slot.state not in (SlotState.ALLOCATED, SlotState.CLEANING):
+                continue
+            owner = owner_of(slot)
+            facts = {"fence": slot.fence}
+            if owner.dead:
+                yield Anomaly(DEAD_OWNER, slot.slot_id, f"{said(slot.lease)}: {owner.reason}", facts=facts)
+            elif slot.state is SlotState.ALLOCATED:
+                detail = f"held by {said(slot.lease)}: {owner.reason}"
+                yield Anomaly(LONG_ALLOCATED, slot.slot_id, detail, age=_allocated_for(slot), facts=facts)
+        for slot, why in self._corrupted(only):
+            held = slot.isolation is not None and slot.isolation.by == "operator"
+            yield Anomaly(CORRUPTED, slot.slot_id, why, held=held, facts={"fence": slot.fence})
+
+    def locks(self) -> Iterator[Anomaly]:
+        """Orphaned lock files."""
+        for orphan in self._resources.locks.orphaned(self._resources.config.stale_lock_hours):
+            facts = {"slot_id": orphan.slot_id, "of_slot": orphan.of_slot}
+            yield Anomaly(ORPHANED_LOCK, f"{orphan.slot_id}.lock", orphan.why, facts=facts)
+
+    # --- inside
+
+    def _corrupted(self, only: str | None) -> Iterator[tuple[Slot, str]]:
+        mirrors: dict[str, str] = {}
+        for slot in self._resources.store.slots():
+            if only not in (None, slot.slot_id):
+                continue
+            if slot.state is SlotState.ERROR:
+                yield slot, str(slot.metadata.get("isolation_reason", "it is in ERROR"))
+            elif slot.state is SlotState.AVAILABLE:
+                if slot.repo_name not in mirrors:
+                    mirrors[slot.repo_name] = self._damage_of_mirror(slot)
+                why = mirrors[slot.repo_name] or self.damage(slot)
+                # Whoever has got the slot meanwhile has checked it, and works in it now.
+                if why and self._unchanged(slot):
+                    yield slot, why
+
+    def damage(self, slot: Slot, tier: int = TIER) -> str:
+        """What is damaged in the files of a slot that nobody has, in words; "" if nothing is."""
+        try:
+            found = self._resources.workspace(slot).check(tier=tier)
+        except PoolManagerError as error:
+            return str(error)
+        return "; ".join(f"{damage.kind.value}: {damage.detail}" for damage in found)
+
+    def _damage_of_mirror(self, slot: Slot) -> str:
+        try:
+            found = self._resources.mirror(slot.repo_name, slot.repo_url).check(tier=TIER)
+        except PoolManagerError as error:
+            return f"the mirror: {error}"
+        return "; ".join(f"the mirror: {damage.kind.value}: {damage.detail}" for damage in found)
+
+    def _unchanged(self, slot: Slot) -> bool:
+        now = self._resources.store.slot(slot.slot_id)
+        return now is not None and now.fence == slot.fence
+
+
+def _allocated_for(slot: Slot) -> float:
+    """Seconds since it was allocated; below 0 if it is not."""
+    if slot.state is not SlotState.ALLOCATED:
+        return -1.0
+    return 0.0 if slot.lease is None else held_for(slot.lease)

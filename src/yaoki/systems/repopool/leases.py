@@ -1,0 +1,73 @@
+"""Leases: made, aged, and judged (SPEC W1, W3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+from yaoki.core.parameters import duration
+from yaoki.systems.repopool.liveness import Finding, Liveness, lease_liveness
+from yaoki.systems.repopool.models import Lease, SlotState
+from yaoki.systems.repopool.process import this_process
+from yaoki.systems.repopool.times import age
+
+if TYPE_CHECKING:
+    from yaoki.systems.repopool.models import Slot
+
+__all__ = ["held_for", "is_mine", "new_lease", "owner_of", "said"]
+
+
+def new_lease(holder: str | None = None, *, ttl: float | None = None, durable: bool = False) -> Lease:
+    """A lease of this process that begins now. `holder`: a label for people; `ttl`: seconds; `durable`: it outlives the process.
+
+    Raises ConfigurationError for a `ttl` that is no number of seconds.
+    """
+    process = this_process()
+    now = clock.wall()
+    return Lease(
+        holder=holder or f"process {process.pid}",
+        process=None if durable else process,
+        since=now,
+        since_monotonic=clock.now(),
+        heartbeat_at=now,
+        until=None if ttl is None else now + duration("ttl", ttl),
+        durable=durable,
+    )
+
+
+def held_for(lease: Lease) -> float:
+    """Seconds since the lease began."""
+    mine = this_process()
+    same_boot = lease.process is not None and (lease.process.host, lease.process.boot) == (mine.host, mine.boot)
+    return age(lease.since, lease.since_monotonic, same_boot=same_boot)
+
+
+def prolonged(lease: Lease) -> Lease:
+    """The lease with as much time ahead as it was given at first."""
+    if lease.until is None:
+        return lease
+    return replace(lease, until=clock.wall() + (lease.until - lease.heartbeat_at))
+
+
+def is_mine(lease: Lease | None) -> bool:
+    """Whether this very process holds it."""
+    return lease is not None and lease.process == this_process()
+
+
+def owner_of(slot: Slot) -> Finding:
+    """Whether whoever has the slot lives. A slot that nobody has counts as one whose owner is gone."""
+    if slot.lease is None:
+        if slot.state in (SlotState.ALLOCATED, SlotState.CLEANING):
+            return Finding(Liveness.UNKNOWN, "its lease cannot be read")
+        return Finding(Liveness.DEAD, "nobody has it")
+    return lease_liveness(slot.lease, slot.slot_path)
+
+
+def said(lease: Lease | None) -> str:
+    """The owner, for people."""
+    if lease is None:
+        return "nobody"
+    if lease.process is None or lease.holder == f"process {lease.process.pid}":
+        return lease.holder
+    return f"{lease.holder} ({lease.process})"
