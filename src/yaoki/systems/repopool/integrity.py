@@ -1,4 +1,4 @@
-"""What is damaged in a slot or mirror: four tiers of checks. (Skeleton.)"""
+"""What can be damaged, and what an operator can do about each (SPEC W2)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class DamageClass(Enum):
     BAD_CONTROL = "bad_control"
     BAD_MIRROR = "bad_mirror"
     UNREADABLE = "unreadable"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,6 @@ class Damage:
     kind: DamageClass
     detail: str
     command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"

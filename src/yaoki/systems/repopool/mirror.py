@@ -1,24 +1,46 @@
-"""The mirror of one remote on this disk, whose objects all slots borrow. (Skeleton.)"""
+"""The mirror of one remote on this disk, whose objects all slots borrow (SPEC W1).
+
+It never loses an object: nothing is collected or pruned, every fetch adds a pack. The remote is asked off the way of whoever
+wants a slot; if it is down, the mirror is as fresh as it is, and says how fresh that is.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yaoki.core.clock import clock
+from yaoki.core.faults.errors import DeadlineExceededError, Rejected
+from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.exclusive import exclusive
+from yaoki.systems.repopool.files import is_folder, read_regular, remove, sync_folder, write_whole
+from yaoki.systems.repopool.git.folder import digest_size_of, is_git_folder, slot_references
+from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in, stamp_of
+from yaoki.systems.repopool.git.refs import head_of, references, resolved
+from yaoki.systems.repopool.git.remote import ask
+from yaoki.systems.repopool.integrity import Damage, DamageClass
+from yaoki.systems.repopool.mirror_state import MirrorState
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.layout import RepositoryLayout
     from yaoki.systems.repopool.names import Address
 
-__all__ = ["Base", "Fetched", "Mirror"]
+__all__ = ["COMPLETE", "Base", "Fetched", "Mirror"]
+
+COMPLETE = "yaoki-complete"
+"""A file that stands in a mirror that is complete, also before it has its name."""
+
+_LARGEST_REFERENCES = 64 * 1024 * 1024
+_MEND = "yaoki pool recover --mirror {repo}"
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where a tenant starts: the default branch (short name) and its commit in the mirror."""
+    """Where a tenant starts: a branch (short name, "" for a detached HEAD) and its commit in the mirror."""
 
     branch: str
     commit: str
@@ -49,43 +71,265 @@ class Mirror:
         self.ttl = ttl
 
     @property
+    def folder(self) -> Path:
+        """The bare repository."""
+        return self.layout.mirror
+
+    @property
+    def objects(self) -> Path:
+        """The folder of objects that slots borrow."""
+        return self.layout.mirror / "objects"
+
+    @property
+    def lock_file(self) -> Path:
+        """Who changes the mirror holds the lock on this file."""
+        return self.layout.folder / "mirror.lock"
+
+    @property
+    def state_file(self) -> Path:
+        """What is remembered about the mirror."""
+        return self.layout.folder / "mirror.json"
+
+    @property
     def exists(self) -> bool:
         """Whether it has been created wholly."""
-        raise NotImplementedError
+        return (self.folder / COMPLETE).is_file()
+
+    # --- the remote -----------------------------------------------------------------------------------------------------
 
     def create(self, *, timeout: float = 3600.0) -> Base:
         """Clone the remote, unless that is done already; atomic: after a kill the next call completes it.
 
         Raises GitOperationError, and LockTimeoutError if another process has not finished creating it in `timeout` seconds.
         """
-        raise NotImplementedError
+        if self.exists:
+            return self.base()
+        with exclusive(self.lock_file, timeout=timeout) as descriptor:
+            if not self.exists:
+                fresh = self.layout.folder / "mirror.git.new"
+                if not (fresh / COMPLETE).is_file():
+                    self.clone(fresh, self.git.holding(descriptor), timeout)
+                self.take_place(fresh)
+        return self.base()
+
+    def clone(self, fresh: Path, git: Git, timeout: float) -> None:
+        """Make a complete mirror in the folder `fresh`, from the remote. For who holds the lock. Raises GitOperationError."""
+
+        def clone() -> None:
+            remove(fresh)
+            words = ["clone", "--quiet", "--bare", "--no-local", "--template=", "--", self.address.text, str(fresh)]
+            git.run(None, words, remote=True, timeout=timeout)
+
+        started = clock.wall()
+        ask(self.address, clone)
+        self.complete(fresh, git)
+        self._remember(fetched_at=started, asked_at=started, problem="")
+
+    def complete(self, fresh: Path, git: Git) -> None:
+        """The last step of making a mirror in `fresh`: it never loses objects from now on. Raises GitOperationError."""
+        for name, value in (
+            ("core.repositoryFormatVersion", "1"),
+            ("extensions.preciousObjects", "true"),
+            ("gc.auto", "0"),
+            ("core.logAllRefUpdates", "false"),
+        ):
+            git.run(fresh, ["config", name, value])
+        write_whole(fresh / COMPLETE, b"1\n", durable=True)
+
+    def take_place(self, fresh: Path) -> None:
+        """Give a complete mirror its name. For who holds the lock. Raises OSError."""
+        fresh.rename(self.folder)
+        sync_folder(self.folder.parent)
+        self.publish_references()
 
     def refresh(self, *, older_than: float | None = None, timeout: float = 300.0) -> Fetched:
         """Fetch if the last fetch is older than `older_than` (default `ttl`) seconds; one fetch at a time over all processes, with
         the core's retry and a breaker for the remote. Never raises because the remote is down: `problem` and `staleness` say so.
         """
-        raise NotImplementedError
+        limit = self.ttl if older_than is None else older_than
+        state = MirrorState.read(self.state_file)
+        if _age(state) <= limit:
+            return Fetched(fetched=False, staleness=_age(state))
+        wanted = clock.wall()
+        try:
+            with exclusive(self.lock_file, timeout=timeout) as descriptor:
+                state = MirrorState.read(self.state_file)
+                # Whoever held the lock meanwhile has asked for us, too.
+                if state.asked_at >= wanted or _age(state) <= limit:
+                    return Fetched(fetched=False, staleness=_age(state), problem=state.problem)
+                return self._fetch(self.git.holding(descriptor), timeout)
+        except LockTimeoutError as error:
+            return Fetched(fetched=False, staleness=_age(state), problem=str(error))
+
+    def _fetch(self, git: Git, timeout: float) -> Fetched:
+        self._remove_locks()
+        url = self.address.text
+        words = ["fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"]
+        refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+        started = clock.wall()
+        try:
+            ask(self.address, lambda: git.run(self.folder, [*words, "--", url, *refs], remote=True, timeout=timeout))
+        except (GitOperationError, Rejected, DeadlineExceededError) as error:
+            state = self._remember(asked_at=started, problem=str(error))
+            return Fetched(fetched=False, staleness=_age(state), problem=str(error))
+        with suppress(GitOperationError, DeadlineExceededError):
+            self._follow_head(git, timeout)
+        self.publish_references()
+        state = self._remember(fetched_at=started, asked_at=started, problem="")
+        return Fetched(fetched=True, staleness=_age(state))
+
+    def _follow_head(self, git: Git, timeout: float) -> None:
+        words = ["ls-remote", "--symref", "--", self.address.text, "HEAD"]
+        said = git.run(None, words, remote=True, timeout=timeout).stdout.decode("utf-8", "replace")
+        for line in said.splitlines():
+            if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
+                name = line[5:-5]
+                if resolved(self.folder, name) is not None:
+                    write_whole(self.folder / "HEAD", f"ref: {name}\n".encode())
+
+    def remote_answers(self, *, timeout: float = 30.0) -> str:
+        """Ask the remote for its HEAD, once. Returns "" or the problem."""
+        try:
+            self.git.run(None, ["ls-remote", "--", self.address.text, "HEAD"], remote=True, timeout=timeout)
+        except (GitOperationError, DeadlineExceededError) as error:
+            return str(error)
+        return ""
 
     def staleness(self) -> float | None:
         """Seconds since the remote last answered a fetch, or None if nobody knows. No process, no network."""
-        raise NotImplementedError
+        age = _age(MirrorState.read(self.state_file))
+        return None if age == float("inf") else age
 
-    def base(self) -> Base:
-        """The default branch and its commit, read from files. Raises GitOperationError (corrupt) if there is none."""
-        raise NotImplementedError
+    # --- what slots are made from ---------------------------------------------------------------------------------------
+
+    def base(self, branch: str | None = None) -> Base:
+        """The default branch, or another one, and its commit, read from files.
+
+        Raises GitOperationError: corrupt if the mirror is damaged, permanent if there is no such branch, or no commit at all.
+        """
+        try:
+            if branch is not None:
+                commit = resolved(self.folder, f"refs/heads/{branch}")
+                if commit is None:
+                    raise self._no_base(
+                        f"the mirror has no branch {branch!r}", Failure.PERMANENT, "name a branch of the remote"
+                    )
+                return Base(branch, commit)
+            name, commit = head_of(self.folder)
+            if commit is not None:
+                return Base("", commit)
+            assert name is not None
+            commit = resolved(self.folder, name)
+            if commit is not None:
+                return Base(name.removeprefix("refs/heads/"), commit)
+        except (OSError, ValueError) as error:
+            raise self._no_base(f"the mirror is damaged: {error}", Failure.CORRUPT, self._mend) from error
+        # The default branch is gone, or was never there.
+        found = references(self.folder).ids
+        heads = sorted(name for name in found if name.startswith("refs/heads/"))
+        for name in ("refs/heads/main", "refs/heads/master", *heads):
+            if name in found:
+                return Base(name.removeprefix("refs/heads/"), found[name])
+        raise self._no_base(f"{self.address.shown} has no commit", Failure.PERMANENT, "push one, then fetch")
+
+    def slot_references(self) -> str:
+        """The `packed-refs` of a slot. Raises OSError."""
+        try:
+            return read_regular(self.layout.folder / "slot-refs", _LARGEST_REFERENCES).decode("utf-8", "surrogateescape")
+        except (OSError, ValueError):
+            return slot_references(self.folder)
+
+    def publish_references(self) -> None:
+        """Write down what slots get as references. Raises OSError."""
+        write_whole(self.layout.folder / "slot-refs", slot_references(self.folder).encode("utf-8", "surrogateescape"))
+
+    # --- damage ---------------------------------------------------------------------------------------------------------
 
     def check(self, *, tier: int = 0) -> list[Damage]:
-        """What is damaged: tier 0 files, 1 base connected, 2 checksums of changed packs, 3 fsck."""
-        raise NotImplementedError
-
-    def rebuild(self, slots: Iterable[int] = (), *, timeout: float = 3600.0) -> str:
-        """Make the mirror anew; the damaged one is set aside. From the remote; what slots borrow is carried over. If the remote
-        is down: from the objects of the damaged mirror, the quarantine and `slots`. Returns where from: "remote" or "local".
-
-        Raises GitOperationError if neither works; then the old mirror stands where it stood.
+        """What is damaged: tier 0 files, 1 the base is connected, 2 checksums of changed packs, 3 fsck. Stops at the first tier that
+        finds something.
         """
-        raise NotImplementedError
+        found = self._check_files()
+        if not found and tier >= 1:
+            found = self._ask_git(["rev-list", "--objects", "--quiet", f"{self.base().commit}^{{tree}}"], "")
+        if not found and tier >= 2:
+            found = self._check_packs()
+        if not found and tier >= 3:
+            words = ["fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs"]
+            found = self._ask_git(words, "fsck")
+        return found
 
-    def remote_answers(self, *, timeout: float = 30.0) -> str:
-        """Ask the remote for its HEAD. Returns "" or the problem."""
-        raise NotImplementedError
+    def _check_files(self) -> list[Damage]:
+        if not is_folder(self.folder):
+            return [self._damage(f"{self.folder} is missing")]
+        problem = is_git_folder(self.folder)
+        if not problem and not self.exists:
+            problem = "it is not complete"
+        if not problem:
+            try:
+                self.base()
+                size = digest_size_of(self.folder)
+                problem = next(filter(None, (ends_problem(pack, digest_size=size) for pack in packs_in(self.objects))), "")
+                problem = problem or self._packless()
+            except (PoolManagerError, OSError, ValueError) as error:
+                problem = str(error)
+        return [self._damage(problem)] if problem else []
+
+    def _packless(self) -> str:
+        """An index whose pack is gone, or nothing at all."""
+        folder = self.objects / "pack"
+        names = {path.name for path in folder.iterdir()}
+        for name in sorted(names):
+            if name.endswith(".idx") and f"{name[:-4]}.pack" not in names:
+                return f"{name[:-4]}.pack is missing"
+        return ""
+
+    def _check_packs(self) -> list[Damage]:
+        state = MirrorState.read(self.state_file)
+        size = digest_size_of(self.folder)
+        whole: dict[str, list[int]] = {}
+        for pack in packs_in(self.objects):
+            stamp = [*stamp_of(pack), *stamp_of(pack.with_suffix(".idx"))]
+            if state.whole.get(pack.name) != stamp:
+                problem = checksum_problem(pack, digest_size=size)
+                if problem:
+                    return [self._damage(problem)]
+            whole[pack.name] = stamp
+        if whole != state.whole:
+            self._remember(whole=whole)
+        return []
+
+    def _ask_git(self, words: list[str], name: str) -> list[Damage]:
+        try:
+            self.git.run(self.folder, words)
+        except GitOperationError as error:
+            if error.failure in {Failure.TRANSIENT, Failure.NO_SPACE}:
+                raise
+            return [self._damage(f"{name}: {error.problem}" if name else error.problem)]
+        return []
+
+    def _damage(self, detail: str) -> Damage:
+        return Damage(DamageClass.BAD_MIRROR, detail, self._mend)
+
+    @property
+    def _mend(self) -> str:
+        return f"run `{_MEND.format(repo=self.layout.repo_name)}`"
+
+    def _no_base(self, problem: str, failure: Failure, way_out: str) -> GitOperationError:
+        return GitOperationError(problem, failure=failure, repo_name=self.layout.repo_name, way_out=way_out)
+
+    def _remove_locks(self) -> None:
+        """Remove what a killed git has left: while we hold our lock, nobody else works in here."""
+        for path in (*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")):
+            path.unlink(missing_ok=True)
+
+    def _remember(self, **changes: object) -> MirrorState:
+        state = MirrorState.read(self.state_file)
+        for name, value in changes.items():
+            setattr(state, name, value)
+        state.write(self.state_file)
+        return state
+
+
+def _age(state: MirrorState) -> float:
+    return max(0.0, clock.wall() - state.fetched_at) if state.fetched_at else float("inf")

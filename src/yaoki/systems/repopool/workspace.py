@@ -1,28 +1,51 @@
-"""One slot on the disk: built, made ready, inspected, cleaned, removed. (Skeleton.)
+"""One slot on the disk: built, made ready, inspected, cleaned, removed (SPEC W1, W3).
 
-Whose slot it is, and whether it may be touched, is decided by the caller.
+Whose slot it is, and whether it may be touched, is decided by the caller. Every command of ours runs with our own git folder and our
+own index of the tree; the tenant's `.git` is read as files, and made anew from the template when he is gone.
 """
 
 from __future__ import annotations
 
+import errno
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from yaoki.systems.repopool.changes import Changes, Tracked, changes, missing_files, topmost, tracked_of
+from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
+from yaoki.systems.repopool.exclusive import exclusive
+from yaoki.systems.repopool.files import bytes_in, is_folder, remove, write_whole
+from yaoki.systems.repopool.git.folder import digest_size_of, make_control, make_tenants
+from yaoki.systems.repopool.git.index_file import tree_in_index
+from yaoki.systems.repopool.git.refs import head_of, is_object_id, references, resolved
+from yaoki.systems.repopool.keeping import Keeping, Tenancy
+from yaoki.systems.repopool.mirror import Base
+from yaoki.systems.repopool.proof import Proof
+from yaoki.systems.repopool.set_aside import SetAside
+from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_work, control_problem
+from yaoki.systems.repopool.snapshot import snapshot
+from yaoki.systems.repopool.tenant import Survey, survey
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.mirror import Base, Mirror
+    from yaoki.systems.repopool.mirror import Mirror
     from yaoki.systems.repopool.quarantine import Entry, Quarantine
+
+# No space, no quota, a file that may not grow.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 __all__ = ["CleanPolicy", "Cleaned", "Head", "Prepared", "Workspace"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A slot that is ready. `branch`, `commit`: what is checked out. `proven`: its state was known without asking git."""
+    """A slot that is ready. `branch`, `commit`: what is checked out. `proven`: it stood ready, and nothing had to be changed."""
 
     branch: str
     commit: str
@@ -32,7 +55,7 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Cleaned:
     """A slot after its tenant. `entry`: what was kept of his work, or None if there was none. `removed`: paths that were removed
-    without being kept: ignored files. `proven`: nothing had changed, and git was not asked.
+    without being kept: ignored files. `proven`: nothing had changed, and nothing was done.
     """
 
     entry: Entry | None = None
@@ -50,9 +73,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class CleanPolicy:
-    """What a clean slot may still contain. `keep_ignored`: patterns of ignored files and folders that stay (caches)."""
+    """What a clean slot may still contain. `keep_ignored`: patterns of ignored files and folders that stay, such as caches; only for
+    tenants who trust each other. `lock_timeout`: seconds to wait for whoever works on the slot.
+    """
 
     keep_ignored: Sequence[str] = field(default=())
+    lock_timeout: float = 60.0
 
 
 class Workspace:
@@ -67,46 +93,339 @@ class Workspace:
         self.git = git
         self.policy = policy or CleanPolicy()
 
+    # --- building -------------------------------------------------------------------------------------------------------
+
     def build(self, base: Base | None = None) -> Prepared:
         """Make the slot from the mirror, without network; nothing happens if it stands already. Atomic by rename.
 
         Raises GitOperationError.
         """
-        raise NotImplementedError
+        with self._locked() as git:
+            return self._build(git, base or self.mirror.base())
+
+    def _build(self, git: Git, base: Base) -> Prepared:
+        slot = self.slot
+        if is_folder(slot.tree):
+            known = self._known_base()
+            return Prepared(known.branch, known.commit, proven=True)
+        tree, control = slot.tree.with_name(f"{slot.tree.name}.new"), slot.control.with_name(f"{slot.control.name}.new")
+        for path in (tree, control, slot.control):
+            remove(path)
+        size = self._digest_size()
+        make_control(control, self.mirror.objects, base.commit, digest_size=size)
+        write_whole(control / "base", f"{base.commit} {base.branch}\n".encode())
+        tree.mkdir()
+        words = ["-c", "checkout.workers=0", "read-tree", "--reset", "-u", base.commit]
+        git.run(control, words, tree=tree)
+        self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
+        control.rename(slot.control)
+        tree.rename(slot.tree)
+        self._prove(base, snapshot(slot.tree).folders)
+        return Prepared(base.branch, base.commit)
+
+    def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
+        make_tenants(
+            *(folder, self.mirror.objects, self.mirror.address.text, base.branch, base.commit),
+            packed_refs=self.mirror.slot_references(),
+            index=index,
+            digest_size=self._digest_size(),
+        )
+
+    # --- for a tenant ---------------------------------------------------------------------------------------------------
 
     def prepare(self, base: Base | None = None) -> Prepared:
         """Make a clean slot ready for a tenant: check it, bring it to `base` (default: the mirror's). No network.
 
-        If it turns out not to be clean, what is there is kept first, ticket "{slotN}/found". Raises GitOperationError or
-        CleanupError if it is damaged: then it must not be given out, but repaired.
+        If it turns out not to be clean, what is there is kept first, ticket "found". Raises GitOperationError or CleanupError if it is
+        damaged: then it must not be given out, but repaired.
         """
-        raise NotImplementedError
+        with self._locked() as git:
+            damages = [*self.mirror.check(), *self._check(git, 0, tenant=False)]
+            if damages:
+                raise GitOperationError(
+                    f"{self.slot.slot_id} is damaged: {damages[0]}",
+                    failure=Failure.CORRUPT,
+                    slot_id=self.slot.slot_id,
+                    repo_name=self.slot.repo_name,
+                    way_out=damages[0].command,
+                )
+            wanted = base or self.mirror.base()
+            proof = Proof.read(self.slot)
+            holds = proof is not None and self._holds(git, proof)
+            if proof is None or not holds:
+                self._clean(git, Tenancy("found", "found when nobody had the slot", "", self._known_base().commit), taken=True)
+                proof = Proof.read(self.slot)
+            references = _digest(self.mirror.slot_references())
+            if proof is not None and (proof.branch, proof.commit, proof.references) == (
+                wanted.branch,
+                wanted.commit,
+                references,
+            ):
+                return Prepared(wanted.branch, wanted.commit, proven=holds)
+            self._bring_to(git, wanted)
+            return Prepared(wanted.branch, wanted.commit)
 
-    def clean(self, *, ticket: str, reason: str = "released", holder: str = "", taken: bool = False) -> Cleaned:
+    def _holds(self, git: Git, proof: Proof) -> bool:
+        """Whether the slot is as the proof says. One git process."""
+        if not proof.git_holds(self.slot) or not proof.tree_holds(self.slot):
+            return False
+        words = ["diff-files", "--quiet", "--ignore-submodules=all"]
+        return git.run(self.slot.control, words, tree=self.slot.tree, allowed=(0, 1)).exit_code == 0
+
+    def _bring_to(self, git: Git, base: Base) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`."""
+        slot = self.slot
+        Proof.withdraw(slot)
+        write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
+        write_whole(slot.control / "HEAD", f"{base.commit}\n".encode())
+        for name in ("index.lock", "HEAD.lock"):
+            # We hold the slot, and so does every git of ours: nobody else can be at work here.
+            (slot.control / name).unlink(missing_ok=True)
+        git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
+        self._renew_git(base)
+        tracked = tracked_of(git, slot)
+        seen = snapshot(slot.tree, keep=self.policy.keep_ignored)
+        missing = missing_files(seen, tracked, self.policy.keep_ignored)
+        further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems
+        if missing or further:
+            raise CleanupError(
+                f"{slot.slot_id} is not clean: {', '.join([*missing, *further][:3])}",
+                slot_id=slot.slot_id,
+                way_out=f"run `yaoki pool recover {slot.slot_id}`",
+            )
+        self._prove(base, seen.folders)
+
+    def _renew_git(self, base: Base) -> None:
+        """Replace the tenant's `.git` by a new one, made beside it."""
+        slot = self.slot
+        fresh, old = slot.control / "git.new", slot.control / "git.old"
+        remove(fresh)
+        self._make_tenants(fresh, base, (slot.control / "index").read_bytes())
+        remove(old)
+        if slot.git.is_symlink() or slot.git.exists():
+            slot.git.rename(old)
+        fresh.rename(slot.git)
+        remove(old)
+
+    def _prove(self, base: Base, folders: list[str]) -> None:
+        references = _digest(self.mirror.slot_references())
+        Proof.make(self.slot, base.branch, base.commit, references, folders).write(self.slot)
+
+    # --- after a tenant -------------------------------------------------------------------------------------------------
+
+    def clean(
+        self, *, ticket: str, reason: str = "released", holder: str = "", taken: bool = False, alive: bool = False
+    ) -> Cleaned:
         """Keep the tenant's work, then bring the tree and `.git` back to the base that he was given.
 
-        `ticket`: unique for the tenancy: "{fence}". `taken`: the tenant did not give it back himself (he died, or was forced out):
-        then ignored files are kept too. Raises GitOperationError or CleanupError: then nothing of his is lost, and the slot is
-        not clean.
+        `ticket`: unique for the tenancy: its fence. `taken`: the tenant did not give it back himself (he died, or was forced out): then
+        ignored files are kept too. `alive`: he may go on writing: then the whole tree is renamed away, with what he writes late, and a
+        new one is built. Raises GitOperationError or CleanupError: then nothing of his is lost, and the slot is not clean.
         """
-        raise NotImplementedError
+        with self._locked() as git:
+            proof = Proof.read(self.slot)
+            if proof is not None and not alive and is_folder(self.slot.tree) and self._holds(git, proof):
+                return Cleaned(proven=True)
+            tenancy = Tenancy(ticket, reason, holder, self._known_base().commit)
+            if alive:
+                return Cleaned(self._replace(git, tenancy, "somebody may still write in it"))
+            return self._clean(git, tenancy, taken=taken)
+
+    def renew(self, *, ticket: str, reason: str, holder: str = "") -> Entry | None:
+        """Set the whole slot aside by rename, and build it anew from the mirror. Raises GitOperationError or OSError."""
+        with self._locked() as git:
+            return self._replace(git, Tenancy(ticket, reason, holder, self._known_base().commit), reason)
+
+    def _clean(self, git: Git, tenancy: Tenancy, *, taken: bool) -> Cleaned:
+        slot = self.slot
+        base = self._known_base()
+        if not is_folder(slot.tree):
+            aside = self._set_aside(tenancy)
+            aside.take("tree", {".": slot.tree}, ["it is no folder"])
+            self._build(git, base)
+            return Cleaned(aside.entry)
+        try:
+            self._ensure_control(git, base)
+            tracked = tracked_of(git, slot)
+            found = changes(git, slot, tracked, self.policy.keep_ignored)
+            seen = survey(slot.git, digest_size=self._digest_size())
+            if found.seen.problems:
+                return Cleaned(self._replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
+            entry, notes = None, list(seen.whole)
+            if self._may_hold_work(found, seen, base):
+                keeping = Keeping(slot, self.quarantine, git, slot.control / "scratch", digest_size=self._digest_size())
+                entry = keeping.commits(tenancy, found, seen)
+                notes += keeping.notes
+            aside = self._set_aside(tenancy, entry)
+            self._take_away(aside, found, tracked, notes, taken=taken)
+            removed = self._remove_extras(found, tracked)
+            self._bring_to(git, base)
+        except (GitOperationError, OSError, CleanupError) as error:
+            if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+                raise
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise
+            # It cannot be kept or cleaned piece by piece: then as a whole.
+            return Cleaned(self._replace(git, tenancy, str(error)))
+        return Cleaned(aside.entry, tuple(removed))
+
+    def _may_hold_work(self, found: Changes, seen: Survey, base: Base) -> bool:
+        """Whether there can be anything to keep as commits. Needs no process."""
+        if found.changed or found.untracked or seen.own_objects:
+            return True
+        known = {base.commit, *references(self.mirror.folder).ids.values(), *seen.published}
+        if any(identity not in known for identity in (*seen.tips.values(), *seen.logged)):
+            return True
+        if seen.index is None:
+            return False
+        size = self._digest_size()
+        tree = tree_in_index((self.slot.control / "index").read_bytes(), digest_size=size)
+        return tree is None or tree_in_index(seen.index, digest_size=size) != tree
+
+    def _take_away(self, aside: SetAside, found: Changes, tracked: Tracked, notes: list[str], *, taken: bool) -> None:
+        tree = self.slot.tree
+        if found.repositories:
+            aside.take("nested", {path: tree / path for path in found.repositories}, ["it has repositories of its own inside"])
+        if taken and found.ignored:
+            others = [*tracked.files, *tracked.submodules, *found.untracked, *found.repositories, *found.seen.kept]
+            aside.take("ignored", {path: tree / path for path in topmost(found.ignored, others)}, [])
+        missing = not (self.slot.git.is_symlink() or self.slot.git.exists())
+        if notes and not missing:
+            aside.take("git", {".git": self.slot.git}, notes)
+
+    def _remove_extras(self, found: Changes, tracked: Tracked) -> list[str]:
+        others = [*tracked.files, *(f"{path}/." for path in tracked.submodules), *found.seen.kept]
+        extras = [*found.untracked, *found.ignored, *found.folders]
+        for path in topmost(extras, others):
+            remove(self.slot.tree / path)
+        for path in tracked.submodules:
+            (self.slot.tree / path).mkdir(parents=True, exist_ok=True)
+        return found.ignored
+
+    def _replace(self, git: Git, tenancy: Tenancy, why: str) -> Entry | None:
+        """Set the whole tree aside, and build a new one."""
+        base = self._known_base()
+        entry = None
+        if self.slot.tree.is_symlink() or self.slot.tree.exists():
+            aside = self._set_aside(tenancy)
+            aside.take("tree", {".": self.slot.tree}, [why])
+            entry = aside.entry
+        Proof.withdraw(self.slot)
+        self._build(git, base)
+        return entry
+
+    def _set_aside(self, tenancy: Tenancy, entry: Entry | None = None) -> SetAside:
+        return SetAside(self.slot, self.quarantine, tenancy, entry, digest_size=self._digest_size())
+
+    # --- looking --------------------------------------------------------------------------------------------------------
 
     def has_work(self) -> list[str]:
-        """What a clean would keep, in words, one line each; [] if nothing. Changes nothing."""
-        raise NotImplementedError
+        """What a clean would keep, in words, one line each; [] if nothing. Changes nothing. Raises GitOperationError."""
+        slot = self.slot
+        if not is_folder(slot.tree):
+            return []
+        with self._locked() as git:
+            base = self._known_base()
+            self._ensure_control(git, base)
+            found = changes(git, slot, tracked_of(git, slot), self.policy.keep_ignored)
+            seen = survey(slot.git, digest_size=self._digest_size())
+            lines = [f"changed: {path}" for path in found.changed] + [f"untracked: {path}" for path in found.untracked]
+            lines += [f"nested repository: {path}" for path in found.repositories]
+            known = {base.commit, *references(self.mirror.folder).ids.values(), *seen.published}
+            lines += [f"commit: {name} {tip}" for name, tip in seen.tips.items() if tip not in known]
+            lines += [f"kept whole: {why}" for why in seen.whole]
+            if not lines and self._may_hold_work(found, seen, base):
+                lines.append("something is staged, or in the reference logs")
+            return lines
 
     def check(self, *, tier: int = 0, tenant: bool = False) -> list[Damage]:
-        """What is damaged. `tenant`: somebody has the slot, so his own unborn branch, detached HEAD and locks are no damage."""
-        raise NotImplementedError
+        """What is damaged; stops at the first tier that finds something. `tenant`: somebody has the slot, so his own unborn branch,
+        detached HEAD, changes and locks are no damage. Raises GitOperationError for a full disk or want of time.
+        """
+        return self._check(self.git, tier, tenant=tenant)
+
+    def _check(self, git: Git, tier: int, *, tenant: bool) -> list[Damage]:
+        size = self._digest_size()
+        found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
+        if not found and tier >= 1:
+            found = check_work(self.slot, git, tenant=tenant)
+        if not found and tier >= 2:
+            found = check_packs(self.slot, digest_size=size)
+        if not found and tier >= 3:
+            found = check_objects(self.slot, git)
+        return found
 
     def head(self) -> Head:
         """What is checked out, read from files. No process; never raises for what a tenant did."""
-        raise NotImplementedError
-
-    def remove(self, *, ticket: str, reason: str = "removed", holder: str = "", taken: bool = False) -> Entry | None:
-        """Keep the work, then remove the slot from the disk. Returns what was kept. Nothing happens if it does not exist."""
-        raise NotImplementedError
+        try:
+            branch, commit = head_of(self.slot.git)
+            if branch is not None:
+                commit = resolved(self.slot.git, branch)
+        except (OSError, ValueError):
+            return Head(None, None)
+        return Head(None if branch is None else branch.removeprefix("refs/heads/"), commit)
 
     def disk_usage(self) -> int:
         """Bytes that the tree and our git folder take, each file once."""
-        raise NotImplementedError
+        return bytes_in(self.slot.tree) + bytes_in(self.slot.control)
+
+    def remove(self, *, ticket: str, reason: str = "removed", holder: str = "", taken: bool = False) -> Entry | None:
+        """Keep the work, then remove the slot from the disk. Returns what was kept. Nothing happens if it does not exist.
+
+        Raises GitOperationError, CleanupError or OSError: then nothing is lost.
+        """
+        slot = self.slot
+        entry = None
+        if slot.tree.is_symlink() or slot.tree.exists():
+            if self.mirror.exists and is_folder(slot.tree):
+                entry = self.clean(ticket=ticket, reason=reason, holder=holder, taken=taken).entry
+            else:
+                aside = self._set_aside(Tenancy(ticket, reason, holder, self._known_base().commit))
+                aside.take("tree", {".": slot.tree}, ["there is no mirror to clean it with"])
+                entry = aside.entry
+        with self._locked():
+            for path in (slot.tree, slot.tree.with_name(f"{slot.tree.name}.new"), slot.control):
+                remove(path)
+            remove(slot.control.with_name(f"{slot.control.name}.new"))
+        return entry
+
+    # --- our own folder -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _locked(self) -> Iterator[Git]:
+        """One at a time on this slot; the git that is given holds the lock, too."""
+        file = self.slot.control.with_name(f"{self.slot.control.name}.lock")
+        with exclusive(file, timeout=self.policy.lock_timeout, slot_id=self.slot.slot_id) as descriptor:
+            yield self.git.holding(descriptor)
+
+    def _known_base(self) -> Base:
+        """The base that the slot was given; the mirror's, if nobody knows."""
+        try:
+            commit, _, branch = (self.slot.control / "base").read_text("utf-8").strip().partition(" ")
+        except (OSError, ValueError):
+            return self.mirror.base()
+        return Base(branch, commit) if is_object_id(commit) else self.mirror.base()
+
+    def _ensure_control(self, git: Git, base: Base) -> None:
+        """Mend our own folder, if something is wrong with it: the files of the tree stay as they are."""
+        slot = self.slot
+        (slot.control / "index.lock").unlink(missing_ok=True)
+        if not control_problem(slot, self.mirror.objects, digest_size=self._digest_size()):
+            return
+        fresh = slot.control.with_name(f"{slot.control.name}.new")
+        remove(fresh)
+        make_control(fresh, self.mirror.objects, base.commit, digest_size=self._digest_size())
+        write_whole(fresh / "base", f"{base.commit} {base.branch}\n".encode())
+        git.run(fresh, ["read-tree", base.commit])
+        remove(slot.control)
+        fresh.rename(slot.control)
+
+    def _digest_size(self) -> int:
+        try:
+            return digest_size_of(self.mirror.folder)
+        except (OSError, ValueError):
+            return 20
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()

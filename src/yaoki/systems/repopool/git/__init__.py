@@ -1,1 +1,1 @@
-"""git, run so that neither its environment nor a tenant's repository decides what it does."""
+"""git, run so that neither the environment nor a tenant's repository decides what it does; and its files, read without it."""

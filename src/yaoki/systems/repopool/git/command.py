@@ -1,15 +1,92 @@
-"""Runs git safely. (Skeleton.)"""
+"""Runs git safely: the one place where a git process is started (SPEC W1, W3).
+
+Nothing but our own words decides what git does: the environment is scrubbed of `GIT_*`, the user's and the system's configuration
+are not read, hooks, file system monitors, external programs and prompts are off, and transports other than those that addresses
+may have are refused. The git folder is always named, and it is ours: git never looks for one, so it never opens a tenant's.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import selectors
+import signal
+import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
+
+from yaoki.core import deadline
+from yaoki.core.clock import clock
+from yaoki.core.faults.errors import DeadlineExceededError
+from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
+from yaoki.systems.repopool.git.failures import classified, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Git", "GitResult"]
+__all__ = ["OLDEST", "Git", "GitResult"]
+
+OLDEST = (2, 31)
+"""The oldest git that will do."""
+
+_LARGEST_OUTPUT = 256 * 1024 * 1024
+_STDERR_KEPT = 8192
+_CHUNK = 65536
+_SETTINGS = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.untrackedCache=false",
+    "core.splitIndex=false",
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+    "core.quotePath=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "commit.gpgSign=false",
+    "submodule.recurse=false",
+    "advice.detachedHead=false",
+    "protocol.allow=never",
+)
+_REMOTE_SETTINGS = (
+    "protocol.https.allow=always",
+    "protocol.ssh.allow=always",
+    "protocol.git.allow=always",
+    "protocol.file.allow=always",
+    # Every fetch becomes one pack, which can be linked elsewhere as it is.
+    "fetch.unpackLimit=1",
+    "transfer.unpackLimit=1",
+    "core.sshCommand=ssh -oBatchMode=yes",
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60",
+    "credential.helper=",
+)
+# The second one is for git before 2.36.
+_DURABLE = ("core.fsync=all", "core.fsyncObjectFiles=true")
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "1",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "false",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_AUTHOR_NAME": "Yaoki",
+    "GIT_AUTHOR_EMAIL": "yaoki@localhost",
+    "GIT_COMMITTER_NAME": "Yaoki",
+    "GIT_COMMITTER_EMAIL": "yaoki@localhost",
+}
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +103,222 @@ class Git:
     """Runs git with a scrubbed environment, a fixed configuration and a limit on time and output.
 
     `settings`: git configuration of the operator's for commands that talk to a remote, such as `credential.helper`.
-    `timeout`: seconds that one command may take unless told otherwise. Safe for threads and after fork; has no state but a count.
+    `timeout`: seconds that one command may take unless told otherwise; a deadline in force shortens it. `held`: descriptors that git
+    inherits, so that a lock on them outlives us as long as our git does. Safe for threads and after fork.
     """
 
-    def __init__(self, *, timeout: float = 300.0, settings: Mapping[str, str] | None = None, program: str = "git") -> None:
+    def __init__(
+        self,
+        *,
+        timeout: float = 300.0,
+        settings: Mapping[str, str] | None = None,
+        program: str = "git",
+        held: Sequence[int] = (),
+        counter: count[int] | None = None,
+    ) -> None:
         self.timeout = timeout
-        self.commands = 0
+        self.settings = dict(settings or {})
+        self.program = program
+        self._held = tuple(held)
+        self._counter: count[int] = count() if counter is None else counter
+
+    @property
+    def commands(self) -> int:
+        """How many commands have been started, those of `holding` included."""
+        return int(repr(self._counter)[6:-1])
+
+    def holding(self, *descriptors: int) -> Git:
+        """The same, with further descriptors that git inherits."""
+        return Git(
+            timeout=self.timeout,
+            settings=self.settings,
+            program=self.program,
+            held=(*self._held, *descriptors),
+            counter=self._counter,
+        )
 
     def check_version(self) -> tuple[int, int]:
         """The version of git, asked once. Raises PoolManagerError with a way out if git is missing or older than 2.31."""
-        raise NotImplementedError
+        return _checked_version(self.program)
 
     def run(
         self,
-        git_dir: Path,
+        git_dir: Path | None,
         arguments: Sequence[str],
         *,
         tree: Path | None = None,
         index: Path | None = None,
+        objects: Path | None = None,
         borrow: Sequence[Path] = (),
         stdin: bytes = b"",
         timeout: float | None = None,
         remote: bool = False,
+        durable: bool = False,
         allowed: Sequence[int] = (0,),
     ) -> GitResult:
-        """Run `git ARGUMENTS` on the git folder `git_dir`, which must be ours. `tree`: the work tree. `index`: another index file.
-        `borrow`: object folders that are read too. `timeout`: seconds; the whole process group is killed then.
+        """Run `git ARGUMENTS` on the git folder `git_dir`, which must be ours; None: on none. `tree`: the work tree. `index`: another
+        index file. `objects`: where new objects go. `borrow`: object folders that are read too. `remote`: it may talk to one. `durable`: what
+        it writes shall survive a power cut. `timeout`: seconds; the whole process group is killed then.
 
-        Raises GitOperationError, its `failure` classified, for an exit code that is not in `allowed`.
+        Raises GitOperationError, its `failure` classified, for an exit code that is not in `allowed`; DeadlineExceededError if the
+        caller's deadline ended it.
         """
-        raise NotImplementedError
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        environment.update(_ENVIRONMENT)
+        if git_dir is not None:
+            environment["GIT_DIR"] = str(git_dir)
+        if tree is not None:
+            environment["GIT_WORK_TREE"] = str(tree)
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(index)
+        if objects is not None:
+            environment["GIT_OBJECT_DIRECTORY"] = str(objects)
+        if borrow:
+            environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(_quoted(folder) for folder in borrow)
+        settings = [*_SETTINGS]
+        if remote:
+            settings += [*_REMOTE_SETTINGS, *(f"{name}={value}" for name, value in self.settings.items())]
+        if durable:
+            settings += _DURABLE
+        words = [self.program, *(word for setting in settings for word in ("-c", setting)), *arguments]
+        where = tree or git_dir
+        started = clock.now()
+        until = min(started + (self.timeout if timeout is None else timeout), deadline.current())
+        if until <= started:
+            raise DeadlineExceededError(None, until, _said(arguments))
+        next(self._counter)
+        try:
+            process = subprocess.Popen(
+                words,
+                env=environment,
+                cwd=where,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+                pass_fds=self._held,
+            )
+        except FileNotFoundError as error:
+            if where is not None and not where.is_dir():
+                raise GitOperationError(f"{where} does not exist", command=arguments, way_out="recover the slot") from error
+            raise _missing(self.program) from error
+        try:
+            stdout, said, in_time = _talk(process, stdin, until)
+        except BaseException:
+            # Nobody waits for it any more, an interrupted caller least of all.
+            _kill(process)
+            raise
+        finally:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+        stderr = _PASSWORD.sub("", said.decode("utf-8", "replace"))
+        if not in_time and deadline.current() <= clock.now():
+            raise DeadlineExceededError(None, until, _said(arguments))
+        code = process.returncode if in_time else None
+        if code is not None and code in allowed:
+            return GitResult(stdout, stderr, code, clock.now() - started)
+        raise _failed(arguments, code, stderr, clock.now() - started)
+
+
+def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple[bytes, bytes, bool]:
+    """Feed and read a process until it ends, or its time does: then it is killed."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    written, read, said = 0, bytearray(), bytearray()
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(process.stdout, selectors.EVENT_READ)
+        waiting.register(process.stderr, selectors.EVENT_READ)
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            waiting.register(process.stdin, selectors.EVENT_WRITE)
+        while waiting.get_map():
+            seconds = until - clock.now()
+            ready = waiting.select(min(seconds, 3600.0)) if seconds > 0 else []
+            if not ready and until - clock.now() <= 0:
+                _kill(process)
+                return bytes(read), bytes(said), False
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    assert process.stdin is not None
+                    with suppress(BlockingIOError, BrokenPipeError):
+                        written += os.write(key.fd, stdin[written : written + _CHUNK])
+                        if written < len(stdin):
+                            continue
+                    if written >= len(stdin) or process.poll() is not None:
+                        waiting.unregister(process.stdin)
+                        process.stdin.close()
+                    continue
+                chunk = os.read(key.fd, _CHUNK)
+                if not chunk:
+                    waiting.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    read += chunk
+                    if len(read) > _LARGEST_OUTPUT:
+                        _kill(process)
+                        raise GitOperationError(f"git said more than {_LARGEST_OUTPUT} bytes")
+                else:
+                    said += chunk
+                    del said[:-_STDERR_KEPT]
+    try:
+        process.wait(max(0.0, min(until - clock.now(), 3600.0)))
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        return bytes(read), bytes(said), False
+    return bytes(read), bytes(said), True
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it has started, and wait for it."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def _failed(arguments: Sequence[str], code: int | None, stderr: str, seconds: float) -> GitOperationError:
+    failure = classified(stderr, code)
+    end = f"was stopped after {seconds:.3g} s" if code is None else f"ended with {code}"
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    told = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
+    return GitOperationError(
+        f"git {_said(arguments)} {end}{f': {told.strip()[:300]}' if told else ''}",
+        failure=failure,
+        command=("git", *(_PASSWORD.sub("", word) for word in arguments)),
+        exit_code=code,
+        stderr=stderr,
+        way_out=way_out(failure),
+    )
+
+
+def _said(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
+def _quoted(folder: Path) -> str:
+    text = str(folder)
+    if ":" not in text and not text.startswith('"'):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _missing(program: str) -> PoolManagerError:
+    return PoolManagerError(f"{program} is not installed", way_out="install git 2.31 or newer")
+
+
+@lru_cache(maxsize=8)
+def _checked_version(program: str) -> tuple[int, int]:
+    try:
+        done = subprocess.run([program, "version"], capture_output=True, text=True, timeout=30.0, check=False)
+    except OSError as error:
+        raise _missing(program) from error
+    found = re.search(r"(\d+)\.(\d+)", done.stdout)
+    if found is None:
+        raise PoolManagerError(
+            f"{program} does not tell its version: {done.stdout[:100]!r}", way_out="install git 2.31 or newer"
+        )
+    version = int(found[1]), int(found[2])
+    if version < OLDEST:
+        raise PoolManagerError(f"git {version[0]}.{version[1]} is too old", way_out="install git 2.31 or newer")
+    return version

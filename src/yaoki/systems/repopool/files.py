@@ -1,0 +1,138 @@
+"""Files read without trust, written whole, moved and removed for certain.
+
+What lies in a tenant's tree may be a symbolic link, a pipe, or far too large: reading never follows, never blocks, never takes more
+than it was told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["bytes_in", "is_folder", "move", "read_regular", "remove", "sync_folder", "write_whole"]
+
+
+def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
+    """The content of a regular file, never through a symbolic link. Raises OSError; ValueError if it is no regular file, or larger
+    than `limit` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{os.fspath(path)} is no regular file")
+        if status.st_size > limit:
+            raise ValueError(f"{os.fspath(path)} has {status.st_size} bytes, more than {limit}")
+        content = os.read(descriptor, limit + 1)
+        while len(content) <= limit and (more := os.read(descriptor, limit + 1 - len(content))):
+            content += more
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:
+        raise ValueError(f"{os.fspath(path)} grows beyond {limit} bytes")
+    return content
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that others see the old content or the new one, never a part. `durable`: also after a power cut.
+
+    Raises OSError; then the old content stands.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder itself stands there, no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename, whatever it is, onto a name that is free; folders on the way are made. Raises OSError; FileExistsError if taken."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target} exists already")
+    source.rename(target)
+    sync_folder(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, also one whose permissions forbid it to its owner. Nothing happens if there is none.
+
+    Raises OSError if it is still there afterwards.
+    """
+    try:
+        is_real_folder = stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if is_real_folder:
+        shutil.rmtree(path, onerror=_permit)
+    else:
+        path.unlink()
+
+
+def _permit(function: Callable[..., object], path: str, problem: object) -> None:
+    """Give us the rights to a folder and its parent, then try again."""
+    if not os.path.lexists(path):
+        return
+    for place in (str(Path(path).parent), path):
+        with suppress(OSError):
+            if stat.S_ISDIR(os.lstat(place).st_mode):
+                Path(place).chmod(0o700)
+    if os.path.lexists(path) and stat.S_ISDIR(os.lstat(path).st_mode):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)  # noqa: PTH108  # as rmtree gives it
+
+
+def bytes_in(folder: Path) -> int:
+    """Bytes on the disk under a folder, each file once; what cannot be read counts nothing."""
+    total, seen, waiting = 0, set[tuple[int, int]](), [folder]
+    while waiting:
+        try:
+            found = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in found:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                total += status.st_blocks * 512
+    return total

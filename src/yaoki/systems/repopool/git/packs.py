@@ -1,0 +1,139 @@
+"""Packs of objects: whether they are whole, as far as their files tell.
+
+Source: gitformat-pack(5).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from yaoki.systems.repopool.files import sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["checksum_problem", "ends_problem", "link_pack", "link_packs", "packs_in", "stamp_of"]
+
+_CHUNK = 1024 * 1024
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+
+def packs_in(objects: Path) -> list[Path]:
+    """The `.pack` files in a folder of objects, by name."""
+    try:
+        return sorted(path for path in (objects / "pack").iterdir() if path.name.startswith("pack-") and path.suffix == ".pack")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """(size, time of change in ns, inode): as long as they stay, a pack is believed to be as it was. Raises OSError."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def ends_problem(pack: Path, *, digest_size: int = 20) -> str:
+    """What is wrong with the first and last bytes of a pack and of its index, or "". Tens of microseconds."""
+    try:
+        with _opened(pack) as file:
+            head = os.pread(file.descriptor, 12, 0)
+            trailer = os.pread(file.descriptor, digest_size, max(0, file.size - digest_size))
+        if head[:4] != b"PACK" or int.from_bytes(head[4:8], "big") not in (2, 3):
+            return f"{pack.name} does not begin as a pack does"
+        if file.size < 12 + digest_size:
+            return f"{pack.name} ends after {file.size} bytes"
+        index = pack.with_suffix(".idx")
+        with _opened(index) as file:
+            head = os.pread(file.descriptor, 8 + 256 * 4, 0)
+            ending = os.pread(file.descriptor, 2 * digest_size, max(0, file.size - 2 * digest_size))
+    except OSError as error:
+        return f"{pack.name}: {error.strerror or error}"
+    if head[:4] != b"\xfftOc" or len(head) < 8 + 256 * 4:
+        return f"{index.name} does not begin as the index of a pack does"
+    count = int.from_bytes(head[-4:], "big")
+    if file.size < 8 + 256 * 4 + count * (digest_size + 8) + 2 * digest_size:
+        return f"{index.name} ends after {file.size} bytes"
+    if ending[:digest_size] != trailer:
+        return f"{pack.name} and {index.name} do not belong together"
+    return ""
+
+
+def checksum_problem(pack: Path, *, digest_size: int = 20) -> str:
+    """What is wrong with a pack and its index, all bytes summed up, or "". A third of a second for 150 MB."""
+    problem = ends_problem(pack, digest_size=digest_size)
+    if problem:
+        return problem
+    for path in (pack, pack.with_suffix(".idx")):
+        try:
+            if _sum(path, digest_size) is False:
+                return f"the checksum of {path.name} is wrong"
+        except OSError as error:
+            return f"{path.name}: {error.strerror or error}"
+    return ""
+
+
+def _sum(path: Path, digest_size: int) -> bool:
+    algorithm: Callable[[], hashlib._Hash] = hashlib.sha1 if digest_size == 20 else hashlib.sha256
+    digest = algorithm()
+    with _opened(path) as file:
+        at, end = 0, file.size - digest_size
+        while at < end:
+            chunk = os.pread(file.descriptor, min(_CHUNK, end - at), at)
+            if not chunk:
+                return False
+            digest.update(chunk)
+            at += len(chunk)
+        return os.pread(file.descriptor, digest_size, end) == digest.digest()
+
+
+def link_packs(source: Path, target: Path) -> int:
+    """Give the packs in one folder of objects to another one, by hard links where that is possible: packs never change. Returns how
+    many were new there. Raises OSError.
+    """
+    new = sum(link_pack(pack, target) for pack in packs_in(source))
+    if new:
+        sync_folder(target / "pack")
+    return new
+
+
+def link_pack(pack: Path, target: Path, *, copy: bool = False) -> bool:
+    """Give one pack to the folder of objects `target`. `copy`: never by a link. Returns whether it was new there. Raises OSError."""
+    # The index last: git sees a pack by its index.
+    new = False
+    for path in (pack, pack.with_suffix(".idx")):
+        goal = target / "pack" / path.name
+        if goal.exists():
+            continue
+        new = True
+        if not copy:
+            try:
+                goal.hardlink_to(path)
+                continue
+            except FileExistsError:
+                continue
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+        copied = goal.with_name(f"tmp_{goal.name}")
+        shutil.copyfile(path, copied)
+        copied.rename(goal)
+    return new
+
+
+class _Opened:
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.size = os.fstat(self.descriptor).st_size
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def _opened(path: Path) -> closing[_Opened]:
+    return closing(_Opened(path))

@@ -1,0 +1,157 @@
+"""Checks of a slot, in tiers: files only; git's word about what is checked out; checksums; everything (SPEC W2).
+
+| tier | asks | cost |
+| --- | --- | --- |
+| 0 | files: are they there, and do they begin and end as they must | no process, well below 1 ms |
+| 1 | the tree of HEAD is connected; a slot that nobody has is unchanged | two git processes |
+| 2 | the checksum of every pack that the tenant has made | reads them |
+| 3 | git fsck | reads every object |
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from yaoki.systems.repopool.errors import Failure, GitOperationError
+from yaoki.systems.repopool.files import is_folder
+from yaoki.systems.repopool.git.folder import alternates_problem, is_git_folder
+from yaoki.systems.repopool.git.index_file import index_problem
+from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in
+from yaoki.systems.repopool.git.refs import head_of, resolved
+from yaoki.systems.repopool.integrity import Damage, DamageClass
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yaoki.systems.repopool.git.command import Git
+    from yaoki.systems.repopool.layout import SlotLayout
+
+__all__ = ["check_files", "check_objects", "check_packs", "check_work", "control_problem", "locks_in"]
+
+
+def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: int = 20) -> list[Damage]:
+    """Tier 0. `objects`: what the slot borrows. `tenant`: somebody has it: what he may do himself is no damage."""
+    if not is_folder(slot.tree):
+        kind = DamageClass.UNREADABLE if os.path.lexists(slot.tree) else DamageClass.MISSING_TREE
+        return [_damage(slot, kind, f"{slot.tree} is no folder")]
+    found = _check_control(slot, objects, digest_size)
+    if not os.path.lexists(slot.git):
+        return [*found, _damage(slot, DamageClass.MISSING_GIT, f"{slot.git} is missing")]
+    problem = is_git_folder(slot.git)
+    if problem:
+        kind = DamageClass.BAD_HEAD if problem.startswith("HEAD") else DamageClass.BROKEN_GIT
+        return [*found, _damage(slot, kind, problem)]
+    found += _check_head(slot, tenant=tenant)
+    problem = alternates_problem(slot.git, objects)
+    if problem:
+        found.append(_damage(slot, DamageClass.BAD_ALTERNATES, problem))
+    problem = index_problem(slot.git / "index", digest_size=digest_size)
+    if problem and not (tenant and problem == "it is missing"):
+        found.append(_damage(slot, DamageClass.BAD_INDEX, f"index: {problem}"))
+    found += [
+        _damage(slot, DamageClass.BAD_PACK, problem)
+        for problem in (ends_problem(pack, digest_size=digest_size) for pack in packs_in(slot.git / "objects"))
+        if problem
+    ]
+    if not tenant:
+        found += [_damage(slot, DamageClass.STALE_LOCK, f"{name} was left behind") for name in locks_in(slot.git)]
+    return found
+
+
+def _check_control(slot: SlotLayout, objects: Path, digest_size: int) -> list[Damage]:
+    problem = control_problem(slot, objects, digest_size=digest_size)
+    return [_damage(slot, DamageClass.BAD_CONTROL, problem)] if problem else []
+
+
+def control_problem(slot: SlotLayout, objects: Path, *, digest_size: int = 20) -> str:
+    """What is wrong with our own git folder of the slot, or ""."""
+    if not is_folder(slot.control):
+        return f"{slot.control} is missing"
+    problem = is_git_folder(slot.control) or alternates_problem(slot.control, objects)
+    if problem:
+        return problem
+    problem = index_problem(slot.control / "index", digest_size=digest_size)
+    return f"our index: {problem}" if problem else ""
+
+
+def _check_head(slot: SlotLayout, *, tenant: bool) -> list[Damage]:
+    try:
+        branch, commit = head_of(slot.git)
+        if branch is not None:
+            commit = resolved(slot.git, branch)
+    except (OSError, ValueError) as error:
+        return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
+    if commit is None and not tenant:
+        return [_damage(slot, DamageClass.UNBORN_BRANCH, f"{branch} has no commit")]
+    return []
+
+
+def check_work(slot: SlotLayout, git: Git, *, tenant: bool) -> list[Damage]:
+    """Tier 1. Raises GitOperationError only for what says nothing about the slot: a full disk, no time."""
+    try:
+        branch, commit = head_of(slot.git)
+        if branch is not None:
+            commit = resolved(slot.git, branch)
+    except (OSError, ValueError) as error:
+        return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
+    if commit is None:
+        return []
+    borrow = [slot.git / "objects"] if is_folder(slot.git / "objects") else []
+    problem = _asked(git, slot, ["rev-list", "--objects", "--quiet", f"{commit}^{{tree}}"], borrow)
+    if problem:
+        return [_damage(slot, DamageClass.MISSING_OBJECT, problem)]
+    if not tenant:
+        try:
+            words = ["status", "--porcelain=v2", "-z", "--ignore-submodules=all"]
+            if git.run(slot.control, words, tree=slot.tree).stdout:
+                return [_damage(slot, DamageClass.CHANGED, "files differ from what is checked out")]
+        except GitOperationError as error:
+            if error.failure is not Failure.CORRUPT:
+                raise
+            return [_damage(slot, DamageClass.BAD_CONTROL, error.problem)]
+    return []
+
+
+def check_packs(slot: SlotLayout, *, digest_size: int = 20) -> list[Damage]:
+    """Tier 2."""
+    problems = (checksum_problem(pack, digest_size=digest_size) for pack in packs_in(slot.git / "objects"))
+    return [_damage(slot, DamageClass.BAD_PACK, problem) for problem in problems if problem]
+
+
+def check_objects(slot: SlotLayout, git: Git) -> list[Damage]:
+    """Tier 3. The objects are the tenant's, the repository that git opens is ours."""
+    try:
+        git.run(
+            *(slot.control, ["fsck", "--full", "--no-dangling", "--no-reflogs", "--no-progress"]),
+            objects=slot.git / "objects",
+            borrow=[slot.control / "objects"],
+        )
+    except GitOperationError as error:
+        if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+            raise
+        return [_damage(slot, DamageClass.MISSING_OBJECT, error.problem)]
+    return []
+
+
+def _asked(git: Git, slot: SlotLayout, words: list[str], borrow: list[Path]) -> str:
+    try:
+        git.run(slot.control, words, borrow=borrow)
+    except GitOperationError as error:
+        if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+            raise
+        return error.problem
+    return ""
+
+
+def locks_in(git_dir: Path) -> list[str]:
+    """The `*.lock` files of git, relative, also under refs."""
+    found = [path for path in git_dir.glob("*.lock") if not path.is_dir()]
+    found += [
+        path for name in ("refs", "logs", "objects/info") for path in (git_dir / name).rglob("*.lock") if not path.is_dir()
+    ]
+    return sorted(path.relative_to(git_dir).as_posix() for path in found)
+
+
+def _damage(slot: SlotLayout, kind: DamageClass, detail: str) -> Damage:
+    return Damage(kind, detail, f"run `yaoki pool recover {slot.slot_id}`")

@@ -1,0 +1,118 @@
+"""What stands in a tree, and whether names in it have changed since, without a git process.
+
+A name cannot come, go or be replaced in a folder without a new time in that folder. So the times of all folders, and git's word
+that no tracked file has changed, prove together that a tree is as it was. Times have ticks: within one, two states may look alike,
+and marks that are so close to the last change are not `settled`: they prove nothing yet.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = ["Marks", "Snapshot", "is_covered", "marks_of", "matches_any", "snapshot"]
+
+# Seconds, of which one is a tick of the slowest clock by which file systems tell time.
+_TICK = 0.02
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What `snapshot` has seen; paths are relative, with "/" between the parts.
+
+    `files`: everything that is no folder. `folders`: the folders, "" for the root. `special`: those `files` that are neither regular
+    nor links. `repositories`: folders that hold a `.git`, each a repository of somebody's; what is in them is not looked at. `kept`:
+    what a pattern has spared. `problems`: what could not be read.
+    """
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
+    repositories: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Snapshot:
+    """Look at everything under `root`, but the entry `skip` in it, and what matches `keep` (see `matches_any`).
+
+    Never follows a link, and never raises for what it finds.
+    """
+    seen = Snapshot()
+    base = os.fspath(root)
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(f"{base}/{folder}" if folder else base) as entries:
+                found = list(entries)
+        except OSError as error:
+            seen.problems.append(f"{folder or '.'}: {error.strerror or error}")
+            continue
+        seen.folders.append(folder)
+        if folder and any(entry.name == ".git" for entry in found):
+            seen.repositories.append(folder)
+            continue
+        prefix = f"{folder}/" if folder else ""
+        for entry in found:
+            name = entry.name
+            path = prefix + name
+            if keep and matches_any(path, keep):
+                seen.kept.append(path)
+            elif entry.is_dir(follow_symlinks=False):
+                if folder or name != skip:
+                    waiting.append(path)
+            elif folder or name != skip:
+                seen.files.append(path)
+                if not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
+                    seen.special.append(path)
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Times and inodes of the files and folders named. `settled`: whether the same text later proves that nothing changed."""
+
+    text: str
+    settled: bool
+
+
+def marks_of(root: Path, paths: Iterable[str]) -> Marks:
+    """The marks of `paths` under `root`, in their order; a path that is gone leaves a mark of its own."""
+    now = clock.wall()
+    base = os.fspath(root)
+    lines: list[str] = []
+    newest = 0
+    for path in paths:
+        try:
+            status = os.lstat(f"{base}/{path}" if path else base)
+        except OSError:
+            lines.append("-")
+            continue
+        changed = status.st_ctime_ns
+        newest = max(newest, changed)
+        lines.append(f"{changed} {status.st_mtime_ns} {status.st_ino} {status.st_mode}")
+    return Marks("\n".join(lines), newest / 1e9 < now - _TICK)
+
+
+def matches_any(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern spares a path: one with "/" in it is matched against the whole path, another one against the last part."""
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path if "/" in pattern.rstrip("/") else name, pattern.strip("/")) for pattern in patterns)
+
+
+def is_covered(path: str, folders: set[str]) -> bool:
+    """Whether a path is one of `folders`, or lies in one."""
+    while path:
+        if path in folders:
+            return True
+        path = path.rpartition("/")[0]
+    return False
