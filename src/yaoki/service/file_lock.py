@@ -35,11 +35,6 @@ class FileLock:
         """For a child process to inherit: then the lock is held until the child has ended too. None while it is not held."""
         return self._descriptor
 
-    @property
-    def descriptor(self) -> int | None:
-        """For a child process to inherit: the lock is held until the child has ended too. None while it is not held."""
-        return self._descriptor
-
     def take(self) -> Mapping[str, object] | None:
         """Take the lock and return None; or return the holder's note, empty if it cannot be read.
 
