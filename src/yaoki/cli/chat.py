@@ -1,4 +1,4 @@
-"""`yaoki chat …`: ask a running chat service, break and heal its parts, show its settings."""
+"""`yaoki chat …`: serve the chat, ask a running chat service, break and heal its parts, show its settings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from yaoki.cli import chat_index
+from yaoki.cli import chat_index, chat_services
 from yaoki.cli.problems import plainly
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Ask a running chat service, break and heal its parts, show its settings.", no_args_is_help=True)
+app = typer.Typer(
+    help="Serve the chat, ask a running service, break and heal its parts, show its settings.", no_args_is_help=True
+)
+app.command()(chat_services.serve)
+app.command()(chat_services.llm)
 app.command("index")(chat_index.index)
 
 

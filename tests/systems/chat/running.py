@@ -132,6 +132,15 @@ class Service:
         reply: dict[str, Any] = response.json()
         return reply
 
+    def until_refused(self, message: str) -> dict[str, Any]:
+        """Ask until every part that fails is refused by its circuit; the reply."""
+        end = time.monotonic() + 10.0
+        while True:
+            reply = self.ask(message)
+            if {each["reason"] for each in reply["degraded"]} == {"circuit_open"}:
+                return reply
+            assert time.monotonic() < end, reply
+
     def switch(self, part: str, fault: str | None) -> None:
         """Break or heal a part, with the token."""
         response = self.http.post(

@@ -9,7 +9,7 @@ import pytest
 
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answer_cache.question import same_question
-from yaoki.systems.chat.answering import Written
+from yaoki.systems.chat.answerer import Written
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError, Matrix
 from yaoki.testing import VirtualClock
 

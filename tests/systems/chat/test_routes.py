@@ -17,6 +17,7 @@ from yaoki.service.tokens import Token
 from yaoki.systems.chat.configuration import ChatConfiguration
 from yaoki.systems.chat.process import create_app
 from yaoki.systems.chat.service import ChatService
+from yaoki.systems.chat.vector.preparation import Preparation
 
 SECRET = "a-secret-of-the-test"
 
@@ -25,8 +26,14 @@ pytestmark = pytest.mark.virtual_time
 
 def make(folder: Path, **settings: Any) -> ChatService:
     service = ChatService(ChatConfiguration(**settings), folder / "data", Shutdown())
-    service.preparation.index = small_index(folder)
+    prepared(service).index = small_index(folder)
     return service
+
+
+def prepared(service: ChatService) -> Preparation:
+    """How far the index is."""
+    assert service.preparation is not None
+    return service.preparation
 
 
 @asynccontextmanager
@@ -34,7 +41,7 @@ async def client(service: ChatService) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(create_app(service, Token(SECRET), lambda: None))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8700") as http:
         yield http
-    service.close()
+    await service.close()
 
 
 async def test_a_full_house_refuses_with_a_time(tmp_path: Path) -> None:
@@ -82,7 +89,7 @@ async def test_the_service_reports_its_mode_with_hysteresis(tmp_path: Path) -> N
 async def test_what_is_said_before_the_documents_are_there_is_no_outage(tmp_path: Path) -> None:
     """SPEC K2: a service that is still reading has not failed."""
     service = make(tmp_path)
-    service.preparation.index = None
+    prepared(service).index = None
     async with client(service) as http:
         reply = (await http.post("/chat", json={"message": KNOWN})).json()
         state = (await http.get("/status")).json()

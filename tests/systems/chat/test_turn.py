@@ -152,7 +152,7 @@ async def test_a_deadline_of_the_caller_cuts_the_budgets(chat: Chat, virtual_clo
 async def test_the_breaker_opens_spares_the_part_and_closes_by_itself(chat: Chat, virtual_clock: VirtualClock) -> None:
     """SPEC G2: half of ten calls failed, so the part is left alone for 30 s; then one trial, and all is normal again."""
     chat.set(vector="fail")
-    for _ in range(4):
+    for _ in range(10):
         await chat.ask()
     refused = await chat.ask()
     chat.set()

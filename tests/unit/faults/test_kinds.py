@@ -64,6 +64,7 @@ CODES = {
     "embedding_failed": 506,
     "model_files_wrong": 507,
     "document_refused": 508,
+    "wrong_payload": 520,
 }
 
 # The product's requirements: category, severity, recoverability, cdde, rfc6733.

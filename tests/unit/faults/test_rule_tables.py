@@ -12,7 +12,7 @@ from yaoki.core.faults.classifier import Classifier
 from yaoki.core.faults.rules import built_in, rules_for
 
 LIBRARIES = (
-    *("ssl", "asyncio", "concurrent", "sqlite3", "subprocess", "urllib", "json"),
+    *("ssl", "asyncio", "concurrent", "sqlite3", "subprocess", "urllib", "json", "httpx"),
     "builtins",
 )
 
@@ -61,7 +61,7 @@ def test_every_built_in_rule_answers_without_failing() -> None:
     classifier = Classifier()
     for library in LIBRARIES:
         # An HTTPError that was never initialised fails at every question by itself.
-        for name in set(rules_for(library)) - {"urllib.error.HTTPError", "urllib.error.URLError"}:
+        for name in set(rules_for(library)) - {"urllib.error.HTTPError", "urllib.error.URLError", "httpx.HTTPStatusError"}:
             module, _, attribute = name.rpartition(".")
             cls = getattr(sys.modules.get(module), attribute, None)
             if cls is not None and issubclass(cls, Exception) and not issubclass(cls, ExceptionGroup):

@@ -249,6 +249,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("embedding_failed", 506, _SYSTEM, _WARNING, _RECOVERABLE, _DEPENDENCY, error="EmbeddingError"),
     Kind("model_files_wrong", 507, _DATA, _ERROR, _FATAL, _LOCAL, error="ModelFilesError"),
     Kind("document_refused", 508, _DATA, _WARNING, _FATAL, _CALLER, error="DocumentError"),
+    # The services that the chat asks (SPEC G2).
+    Kind("wrong_payload", 520, _DATA, _ERROR, _RECOVERABLE, _DEPENDENCY, error="WrongPayloadError"),
 )
 """The whole table, in the order of the codes."""
 

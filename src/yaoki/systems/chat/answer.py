@@ -41,7 +41,8 @@ class Entry:
     """One source and what it says.
 
     `id`, `title`, `signature`, `source`, `score`: those of the hit. `extracts`: the lead sentence, then one or two that fit the
-    question best, in the order of the document. `coverage`: the share of the question that the source speaks about, 0 to 1.
+    question best, in the order of the document. `coverage`: the share of the question that the source speaks about, 0 to 1; None
+    where nobody has looked.
     """
 
     id: str
@@ -50,7 +51,7 @@ class Entry:
     source: str
     score: float
     extracts: tuple[Extract, ...]
-    coverage: float
+    coverage: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON."""
@@ -76,11 +77,15 @@ class Answer:
         """Whether the documents speak about the question."""
         return bool(self.entries)
 
-    def text(self, language: Literal["en", "ja"] = "en") -> str:
-        """The answer as plain text with numbered sources, for one message of a conversation."""
+    def text(self, language: Literal["en", "ja"] = "en", numbers: Mapping[str, int] | None = None) -> str:
+        """The answer as plain text with numbered sources, for one message of a conversation.
+
+        `numbers`: those of the sources by id, where somebody else has numbered them; else they are counted from 1.
+        """
         if not self.entries:
             return _NOTHING[language]
-        return "\n\n".join([_FOUND[language], *(_entry_text(number, entry) for number, entry in enumerate(self.entries, 1))])
+        numbered = [(place if numbers is None else numbers[entry.id], entry) for place, entry in enumerate(self.entries, 1)]
+        return "\n\n".join([_FOUND[language], *(_entry_text(number, entry) for number, entry in numbered)])
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON: `found` and `entries`."""

@@ -1,59 +1,64 @@
-"""Answering: an answer from passages, by the answerer behind the pipeline `chat-llm` (SPEC G1, G2).
-
-The built-in answerer quotes the passages, with their sources; it needs no model. Without passages it can say nothing, and says so.
-"""
+"""Answering: an answer from passages, by the answerer behind the pipeline `chat-llm` (SPEC G1, G2)."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat import texts
-from yaoki.systems.chat.answer import answer
+from yaoki.systems.chat.answerer import Written
 from yaoki.systems.chat.dependency import LLM, Result, dependency_pipeline
+from yaoki.systems.chat.extractive import Extractive
 from yaoki.systems.chat.switches import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator
 
-    from yaoki.systems.chat.answer import Entry
+    from yaoki.systems.chat.answerer import Answerer, Asked
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.reply import Engine
-    from yaoki.systems.chat.texts import Language
-    from yaoki.systems.chat.vector.hits import Hit
-    from yaoki.systems.chat.vector.index import ChatIndex
 
-__all__ = ["Answering", "Written"]
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An answer as text, and as entries if it has sources."""
-
-    text: str
-    entries: tuple[Entry, ...] = ()
+__all__ = ["Answering"]
 
 
 class Answering:
-    """Writes answers. `index` tells how rare a word is, None while it is being prepared."""
+    """Has answers written by `answerer`. A stream that has begun is never begun again."""
 
-    engine: Engine = "extractive"
-
-    def __init__(self, configuration: ChatConfiguration, index: Callable[[], ChatIndex | None]) -> None:
+    def __init__(self, configuration: ChatConfiguration, answerer: Answerer) -> None:
+        local = isinstance(answerer, Extractive)
+        attempt = configuration.llm_attempt(local=local)
         self.pipeline = dependency_pipeline(
-            "chat-llm", total=configuration.llm_timeout, attempt=configuration.llm_attempt, configuration=configuration
+            "chat-llm", total=configuration.llm_timeout, attempt=attempt, configuration=configuration, local=local
         )
-        self.switch = Switch(LLM, delay=configuration.llm_attempt * 0.7)
-        self._index = index
+        self.switch = Switch(LLM, delay=(attempt or configuration.llm_timeout) * 0.7)
+        self.answerer = answerer
+        self._guarded = self.pipeline(self._stream)
 
-    async def write(self, question: str, hits: Sequence[Hit] | None, language: Language) -> Result[Written]:
-        """An answer from the passages; `hits` is None where the search failed. Never raises for a failure of the answerer."""
-        return Result.of(await self.pipeline.aexecute(self._write, question, hits, language))
+    async def write(self, asked: Asked) -> Result[Written]:
+        """An answer. Never raises for a failure of the answerer."""
+        return Result.of(await self.pipeline.aexecute(self._write, asked))
 
-    async def _write(self, question: str, hits: Sequence[Hit] | None, language: Language) -> Written:
+    async def stream(self, asked: Asked) -> AsyncGenerator[str | Result[Written], None]:
+        """The text piece by piece, then what came of it. Never raises for a failure of the answerer, also in the middle."""
+        attempts: list[int] = []
+        written: Written | None = None
+        try:
+            async with aclosing(self._guarded(asked, attempts)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Written):
+                        written = piece
+                    else:
+                        yield piece
+        except Exception as error:  # noqa: BLE001  # the border to the answerer: its failure is a part of the reply
+            yield Result.of_error(error, len(attempts))
+        else:
+            yield Result(written, None, len(attempts))
+
+    async def _write(self, asked: Asked) -> Written:
         await self.switch.act()
-        if hits is None:
-            return Written(texts.NO_CONTEXT[language])
-        said = await asyncio.to_thread(answer, question, hits, self._index())
-        return Written(said.text(language), said.entries)
+        return await self.answerer.write(asked)
+
+    async def _stream(self, asked: Asked, attempts: list[int]) -> AsyncGenerator[str | Written, None]:
+        attempts.append(len(attempts) + 1)
+        await self.switch.act()
+        async with aclosing(self.answerer.stream(asked)) as pieces:
+            async for piece in pieces:
+                yield piece

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
 
 __all__ = ["ChatConfiguration"]
 
+
+def _checked_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address such as http://127.0.0.1:8080")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must have no user, query or fragment")
+    # Raises for a port that is none.
+    _ = parts.port
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
 
 
@@ -32,13 +46,21 @@ class ChatConfiguration(EmbeddingsConfiguration):
     )
     data_dir: Path | None = Field(None, description="Where the index and the token are kept; unset: the user's data directory")
 
+    vector_url: Url | None = Field(
+        None, description="The root of a search service, asked at /search; unset: the search of this process"
+    )
     vector_timeout: Seconds = Field(3.0, description="The whole budget of the search in one request, retries included")
     vector_attempt_timeout: Seconds | None = Field(
         None, description="One attempt of the search; unset: 1 s, or a third of the budget"
     )
+    llm_url: Url | None = Field(
+        None, description="An OpenAI-compatible endpoint, its root or its /v1; unset: the built-in answerer, without a model"
+    )
+    llm_model: str = Field("default", min_length=1, max_length=500, description="The model that the endpoint is asked for")
+    llm_api_key: SecretStr | None = Field(None, description="The bearer token of the endpoint; never logged")
     llm_timeout: Seconds = Field(30.0, description="The whole budget of the answerer in one request, retries included")
     llm_attempt_timeout: Seconds | None = Field(
-        None, description="One attempt of the answerer; unset: 2 s, or a third of the budget"
+        None, description="One attempt of the answerer; unset: the whole budget for a model, and 2 s for the built-in one"
     )
 
     retry_max_attempts: int = Field(3, ge=1, le=10, description="Tries in one request, the first included")
@@ -48,6 +70,7 @@ class ChatConfiguration(EmbeddingsConfiguration):
     breaker_minimum_calls: int = Field(10, ge=1, le=10_000, description="Fewer calls than this never open a breaker")
     breaker_open_timeout: Seconds = Field(30.0, description="How long a breaker stays open before it admits a trial call")
 
+    llm_port: int = Field(8702, ge=0, le=65535, description="The port of `yaoki chat llm`; 0 takes a free one")
     vector_port: int = Field(8701, ge=0, le=65535, description="The port of `yaoki chat vector`; 0 takes a free one")
 
     passages: int = Field(5, ge=1, le=50, description="How many passages the search hands to the answerer")
@@ -70,17 +93,31 @@ class ChatConfiguration(EmbeddingsConfiguration):
         """Seconds for one attempt of the search."""
         return self.vector_attempt_timeout or min(1.0, self.vector_timeout / 3.0)
 
-    @property
-    def llm_attempt(self) -> float:
-        """Seconds for one attempt of the answerer. The built-in one takes milliseconds."""
-        return self.llm_attempt_timeout or min(2.0, self.llm_timeout / 3.0)
+    def llm_attempt(self, *, local: bool) -> float | None:
+        """Seconds for one attempt of the answerer, None for the whole budget: a model may write for as long as that.
+
+        `local`: the built-in one, which takes milliseconds.
+        """
+        return self.llm_attempt_timeout or (min(2.0, self.llm_timeout / 3.0) if local else None)
+
+    @field_validator("vector_url", "llm_url", "llm_api_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("llm_api_key")
+    @classmethod
+    def _key_fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not all("!" <= each <= "~" for each in key.get_secret_value()):
+            raise ValueError("must be printable ASCII characters without spaces")
+        return key
 
     @model_validator(mode="after")
     def _attempts_fit(self) -> ChatConfiguration:
         for part, whole, attempt in (
             ("vector", self.vector_timeout, self.vector_attempt),
-            ("llm", self.llm_timeout, self.llm_attempt),
+            ("llm", self.llm_timeout, self.llm_attempt_timeout),
         ):
-            if attempt >= whole:
+            if attempt is not None and attempt >= whole:
                 raise ValueError(f"{part}_attempt_timeout ({attempt:g} s) must be shorter than {part}_timeout ({whole:g} s)")
         return self

@@ -8,15 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from yaoki.core.faults.classifier import classify
 from yaoki.core.pipeline.pipeline import Pipeline
 from yaoki.core.policies.backoff import exponential
 from yaoki.core.policies.breaker import CircuitBreaker
 from yaoki.core.policies.breaker_config import seconds
+from yaoki.core.policies.budget import Budget
+from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.core.policies.retry import Retry
 from yaoki.core.policies.timeout import Timeout
 
 if TYPE_CHECKING:
+    from yaoki.core.faults.record import Fault
     from yaoki.core.pipeline.outcome import Outcome
+    from yaoki.core.policies.policy import Policy
     from yaoki.systems.chat.configuration import ChatConfiguration
 
 __all__ = ["LLM", "VECTOR", "Result", "dependency_pipeline"]
@@ -29,21 +34,31 @@ LLM = "llm"
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 5.0
 
+_BUDGET, _RETRY_COST = 60, 30
+"""Tokens of the retry budget: a few retries are free, then about one call in eight is tried again while a fifth of them fails."""
+
+_AT_ONCE = 8
+"""Calls of a part of this process that run at once: about as many as it has threads for."""
+
 T = TypeVar("T")
 
 
-def dependency_pipeline(name: str, *, total: float, attempt: float, configuration: ChatConfiguration) -> Pipeline:
-    """The pipeline of one dependency. `total` and `attempt` are seconds.
+def dependency_pipeline(
+    name: str, *, total: float, attempt: float | None, configuration: ChatConfiguration, local: bool
+) -> Pipeline:
+    """The pipeline of one dependency. `total` and `attempt` are seconds; None leaves one attempt the whole budget.
 
     The waits between attempts begin with 0.5 s, double up to 5 s and have full jitter; they are shorter in proportion where they
-    could take more than half of `total`.
+    could take more than half of `total`. `local`: the dependency is a part of this process; calls then queue for it inside of
+    the breaker, so that a crowd is no failure of the part.
     """
     attempts = configuration.retry_max_attempts
     longest = sum(min(_FIRST_WAIT * 2.0**number, _LONGEST_WAIT) for number in range(attempts - 1))
     scale = min(1.0, 0.5 * total / longest) if longest else 1.0
-    return Pipeline(
+    budget = Budget(_BUDGET, retry_cost=_RETRY_COST, throttled_cost=_RETRY_COST)
+    policies: list[Policy] = [
         Timeout(total),
-        Retry(attempts, exponential(_FIRST_WAIT * scale, multiplier=2.0, cap=_LONGEST_WAIT * scale)),
+        Retry(attempts, exponential(_FIRST_WAIT * scale, multiplier=2.0, cap=_LONGEST_WAIT * scale), budget=budget),
         CircuitBreaker(
             failure_rate=configuration.breaker_failure_rate,
             minimum_calls=configuration.breaker_minimum_calls,
@@ -52,17 +67,20 @@ def dependency_pipeline(name: str, *, total: float, attempt: float, configuratio
             half_open_max_calls=1,
             name=name,
         ),
-        Timeout(attempt),
-        name=name,
-    )
+    ]
+    if local:
+        policies.append(Bulkhead(_AT_ONCE, max_queue=configuration.max_concurrent, name=name))
+    if attempt is not None:
+        policies.append(Timeout(attempt))
+    return Pipeline(*policies, name=name)
 
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
     """What came of one call of a dependency in one request.
 
-    `value`: what it returned, None if it failed. `reason`: why it failed, in one word such as `circuit_open` or
-    `DeadlineExceededError`; None if it did not. `attempts`: tries made.
+    `value`: what it returned, None if it failed. `reason`: why it failed, in one word such as `circuit_open`, `http_503` or
+    `deadline_exceeded`; None if it did not. `attempts`: tries made, 0 if the call was refused before the first.
     """
 
     value: T | None
@@ -79,4 +97,13 @@ class Result(Generic[T]):
         """The result of a call through a pipeline."""
         if outcome.fault is None:
             return cls(outcome.value, None, outcome.attempts)
-        return cls(None, outcome.fault.error_type, outcome.attempts)
+        return cls(None, _reason(outcome.fault), outcome.attempts)
+
+    @classmethod
+    def of_error(cls, error: Exception, attempts: int) -> Result[Any]:
+        """The result of a call that ended with this exception."""
+        return cls(None, _reason(classify(error)), attempts)
+
+
+def _reason(fault: Fault) -> str:
+    return f"http_{fault.code}" if fault.error_type == "HTTPStatusError" else fault.error_type

@@ -52,7 +52,7 @@ def create_app(service: ChatService, token: Token, prepare: Callable[[], object]
         try:
             yield
         finally:
-            service.close()
+            await service.close()
 
     # Without the pages that show an API: they load their parts from elsewhere.
     app = FastAPI(title="Yaoki chat", version=yaoki.__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -72,20 +72,24 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
     service = ChatService(configuration, folder, shutdown, watch=watcher.preparing)
     failures: list[Exception] = []
 
-    async def prepare() -> None:
+    async def prepare(preparation: Preparation) -> None:
         try:
-            await service.preparation.run()
+            await preparation.run()
         except PreparationStoppedError:
             return
         except Exception as error:  # noqa: BLE001  # raised again where the process ends
             failures.append(error)
             shutdown.request("the index cannot be prepared")
 
+    def begin() -> None:
+        if service.preparation is not None:
+            tasks.append(asyncio.create_task(prepare(service.preparation)))
+
     def listening(address: str) -> None:
         watcher.listening(address, service.opening)
 
     tasks: list[asyncio.Task[None]] = []
-    app = create_app(service, token, lambda: tasks.append(asyncio.create_task(prepare())))
+    app = create_app(service, token, begin)
     code = serve(app, shutdown=shutdown, host=configuration.host, port=configuration.port, started=listening)
     if failures:
         raise failures[0]

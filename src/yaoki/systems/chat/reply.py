@@ -31,7 +31,8 @@ class Reply:
     """The body of the answer to `POST /chat`.
 
     `notice`: None in mode normal, text otherwise. `engine`: who wrote the message. `entries`: the sources it quotes.
-    `cached_age`: seconds since a cached answer was written, None for any other. `degraded`: what failed.
+    `cached_age`: seconds since a cached answer was written, None for any other. `degraded`: what failed. `truncated`: whether
+    the message is the beginning of an answer whose end never came.
     """
 
     message: str
@@ -42,6 +43,7 @@ class Reply:
     entries: tuple[Entry, ...] = ()
     cached_age: float | None = None
     degraded: tuple[Degraded, ...] = ()
+    truncated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The reply as JSON. `entries` is for whoever shows more than the message."""
@@ -57,6 +59,8 @@ class Reply:
             "degraded": [each.to_dict() for each in self.degraded],
             "entries": [entry.to_dict() for entry in self.entries],
         }
+        if self.truncated:
+            body["truncated"] = True
         if self.cached_age is not None:
             body["cached_age_s"] = round(self.cached_age, 3)
         return body

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat.dependency import VECTOR, Result, dependency_pipeline
+from yaoki.systems.chat.search import IndexSearch
 from yaoki.systems.chat.switches import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.vector.hits import Hit
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.search import Found, Search
 
 __all__ = ["PREPARING", "Retrieval"]
 
@@ -22,27 +19,26 @@ PREPARING = "preparing"
 
 
 class Retrieval:
-    """Finds passages. `index` gives the index, or None while it is being prepared: then the search is not asked, nor judged."""
+    """Finds passages by way of `search`; one that is not ready is not asked, nor judged."""
 
-    def __init__(self, configuration: ChatConfiguration, index: Callable[[], ChatIndex | None]) -> None:
+    def __init__(self, configuration: ChatConfiguration, search: Search) -> None:
         self.pipeline = dependency_pipeline(
             "chat-vector",
             total=configuration.vector_timeout,
             attempt=configuration.vector_attempt,
             configuration=configuration,
+            local=isinstance(search, IndexSearch),
         )
         self.switch = Switch(VECTOR, delay=configuration.vector_attempt * 0.7)
-        self._index = index
+        self.search = search
         self._passages = configuration.passages
 
-    async def find(self, question: str) -> Result[list[Hit]]:
+    async def find(self, query: str) -> Result[Found]:
         """The best passages, best first; none where nothing matches. Never raises for a failure of the search."""
-        index = self._index()
-        if index is None:
+        if not self.search.ready:
             return Result(None, PREPARING, attempts=0)
-        return Result.of(await self.pipeline.aexecute(self._search, index, question))
+        return Result.of(await self.pipeline.aexecute(self._find, query))
 
-    async def _search(self, index: ChatIndex, question: str) -> list[Hit]:
+    async def _find(self, query: str) -> Found:
         await self.switch.act()
-        # Off the event loop, so that a Timeout can end the wait for it.
-        return await asyncio.to_thread(index.search, question, self._passages)
+        return await self.search.search(query, self._passages)

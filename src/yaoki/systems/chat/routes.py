@@ -3,6 +3,7 @@
 | request | answer |
 | --- | --- |
 | `POST /chat` | the reply; 4xx with a reason for a caller's fault, 429 above the admission limit, never 5xx for a dependency |
+| `POST /chat/stream` | the same as server-sent events: `{"delta"}` as the text comes, then one `{"done": true, …}` with the reply |
 | `GET /faq` | the prepared answers in the caller's language |
 | `GET /status` | what works right now |
 | `GET /events` | the same as it changes, and what happens in between, as server-sent events |
@@ -20,8 +21,10 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from yaoki.core import deadline
 from yaoki.core.faults.errors import BulkheadFullError
 from yaoki.observe.request_id import current_request, new_request_id
+from yaoki.service.disconnect import CallerGoneError, ClosingStream, while_connected
 from yaoki.service.guard import ActionGuard, foreign
 from yaoki.systems.chat.message import RefusedError, read_body, read_json, read_message
 from yaoki.systems.chat.switches import FAULTS, FaultName
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from yaoki.service.tokens import Token
+    from yaoki.systems.chat.message import Message
     from yaoki.systems.chat.service import ChatService
 
 __all__ = ["add_refusals", "router"]
@@ -51,17 +55,28 @@ def router(service: ChatService, token: Token) -> APIRouter:
         if reason is not None:
             raise RefusedError(403, "foreign", reason)
 
+    async def read(request: Request) -> Message:
+        return read_message(await read_body(request.stream()), service.configuration.max_message_length)
+
     routes = APIRouter()
 
     @routes.post("/chat", dependencies=[Depends(own)])
     async def chat(request: Request, accept_language: AcceptLanguage = None) -> JSONResponse:
         """Reply to a message."""
-        message = read_message(await read_body(request.stream()), service.configuration.max_message_length)
-        try:
-            reply = await service.reply(message, accept_language, _request_id())
-        except BulkheadFullError as error:
-            raise RefusedError(429, "too_many", "too many questions are being answered; try again in a second") from error
+        message = await read(request)
+        with deadline.from_headers(request.headers):
+            work = service.reply(message, accept_language, _request_id())
+            reply = await while_connected(request.receive, work)
         return JSONResponse(reply.to_dict(), headers={"Content-Language": language(accept_language), **_NEVER_KEPT})
+
+    @routes.post("/chat/stream", dependencies=[Depends(own)], response_model=None)
+    async def chat_stream(request: Request, accept_language: AcceptLanguage = None) -> Response:
+        """Reply to a message as the text is written."""
+        message = await read(request)
+        with deadline.from_headers(request.headers):
+            events = await service.stream(message, accept_language, _request_id())
+        headers = {"Content-Language": language(accept_language), "X-Accel-Buffering": "no", **_NEVER_KEPT}
+        return ClosingStream(events, media_type="text/event-stream", headers=headers)
 
     @routes.get("/faq")
     async def faq(accept_language: AcceptLanguage = None) -> dict[str, Any]:
@@ -116,6 +131,16 @@ def add_refusals(app: FastAPI) -> None:
     async def refused(_: Request, error: RefusedError) -> JSONResponse:
         headers = {"Retry-After": "1"} if error.status == 429 else {}
         return _refusal(error.status, error.error, error.reason, headers)
+
+    @app.exception_handler(BulkheadFullError)
+    async def full(_: Request, __: BulkheadFullError) -> JSONResponse:
+        reason = "too many questions are being answered; try again in a second"
+        return _refusal(429, "too_many", reason, {"Retry-After": "1"})
+
+    @app.exception_handler(CallerGoneError)
+    async def gone(_: Request, __: CallerGoneError) -> Response:
+        # Nobody reads it.
+        return Response(status_code=499)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:

@@ -1,4 +1,8 @@
-"""The chat service: its parts, and every subscription of the running system, in the order of the story (SPEC G1 to G5)."""
+"""The chat service: its parts, and every subscription of the running system, in the order of the story (SPEC G1 to G5).
+
+Search and answerer are this process's own, or services elsewhere where their addresses are set. Then nothing is indexed here, and
+the start waits for nobody.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +23,39 @@ from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answering import Answering
+from yaoki.systems.chat.conversations import Conversations
+from yaoki.systems.chat.extractive import Extractive
 from yaoki.systems.chat.faq import Faq
 from yaoki.systems.chat.feed import Feed
+from yaoki.systems.chat.llm.endpoint import Endpoint
 from yaoki.systems.chat.opening import Opening
 from yaoki.systems.chat.retrieval import Retrieval
+from yaoki.systems.chat.search import HttpSearch, IndexSearch
+from yaoki.systems.chat.stream import Streams
 from yaoki.systems.chat.turn import Turns
 from yaoki.systems.chat.vector.preparation import Preparation
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from yaoki.core.pipeline.pipeline import Pipeline
     from yaoki.core.shutdown import Shutdown
+    from yaoki.systems.chat.answerer import Answerer
     from yaoki.systems.chat.configuration import ChatConfiguration
     from yaoki.systems.chat.message import Message
     from yaoki.systems.chat.reply import Reply
+    from yaoki.systems.chat.search import Search
     from yaoki.systems.chat.switches import FaultName, Switch
+    from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["ChatService"]
+
+_LAST_WORDS = 1.0
+"""Seconds before the end of a drain at which streams are cut, so that their last event still arrives."""
+
+_PREPARED_ELSEWHERE = {"ready": True, "stage": "", "percent": 100, "passages": None, "notices": []}
 
 
 class ChatService:
@@ -55,19 +72,25 @@ class ChatService:
         self.configuration = configuration
         self.shutdown = shutdown
         self.opening = Opening()
-        self.preparation = Preparation(folder, self._prepared)
+        self.preparation = None if configuration.vector_url else Preparation(folder, self._prepared)
+        """How far the index of this process is; None where another service searches."""
         self._watch = watch
         # Contain: two dependencies, each behind a pipeline of its own, and a bound on what is answered at once.
-        self.retrieval = Retrieval(configuration, lambda: self.preparation.index)
-        self.answering = Answering(configuration, lambda: self.preparation.index)
+        self.retrieval = Retrieval(configuration, _search(configuration, self._index))
+        self.answering = Answering(configuration, _answerer(configuration, self._index))
         self.admission = Bulkhead(configuration.max_concurrent, name="chat")
-        # Judge: startup waits for the index; readiness for nothing, since a degraded answer is always possible.
-        self.checks = HealthChecks(
-            # One run that ends when the index is there: an index that is being built is no failure.
-            HealthCheck("index", self._check_index, groups=("startup",), timeout=600.0),
+        self.streams = Streams()
+        self._admitted_events = self.admission(self.streams.events)
+        # Judge: startup waits for the index of this process; readiness for nothing, since a degraded answer is always possible.
+        checks = [
             HealthCheck("vector", partial(_check_circuit, self.retrieval.pipeline), critical=False, period=5.0),
             HealthCheck("llm", partial(_check_circuit, self.answering.pipeline), critical=False, period=5.0),
-        )
+        ]
+        if self.preparation is not None:
+            # One run that ends when the index is there: an index that is being built is no failure.
+            check = partial(_check_index, self.preparation)
+            checks.insert(0, HealthCheck("index", check, groups=("startup",), timeout=600.0))
+        self.checks = HealthChecks(*checks)
         self.probes = Probes(self.checks, shutdown)
         # Degrade: the mode of each answer, and the one that the service reports.
         self.turns = Turns(
@@ -75,8 +98,9 @@ class ChatService:
             self.answering,
             cache=AnswerCache(),
             faq=Faq(),
-            progress=lambda: self.preparation.percent,
-            version=lambda: self.preparation.version,
+            conversations=Conversations(),
+            progress=lambda: 100 if self.preparation is None else self.preparation.percent,
+            stand_in=None if configuration.llm_url is None else Extractive(self._index),
         )
         self.reported = ReportedMode(
             self.turns.ladder,
@@ -97,15 +121,20 @@ class ChatService:
         self._subscriptions = [subscribe_logs(), events.subscribe(self.feed.hear)]
         self._checking = self.checks.start()
         self.shutdown.add_step("end the live feed", self.feed.close)
-        self.shutdown.add_step("end the preparation", self.preparation.stop)
+        self.shutdown.add_step("cut streams in time", self._cut_streams_in_time)
+        if self.preparation is not None:
+            self.shutdown.add_step("end the preparation", self.preparation.stop)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End what `start` began."""
         self.checks.stop()
         self._checking = None
         self.collector.close()
         for unsubscribe in self._subscriptions:
             unsubscribe()
+        self.turns.cache.close()
+        await self.retrieval.search.close()
+        await self.answering.answerer.close()
 
     async def reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
         """Reply to one message. Raises BulkheadFullError where too many are answered already; never for a dependency."""
@@ -114,13 +143,28 @@ class ChatService:
     async def _reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
         began = clock.now()
         with deadline.within(message.deadline):
-            reply = await self.turns.reply(message.text, accept_language, request_id)
-        if self.preparation.index is not None:
+            reply = await self.turns.begin(message, accept_language, request_id).reply()
+        self._answered(began, reply)
+        return reply
+
+    async def stream(self, message: Message, accept_language: str | None, request_id: str) -> AsyncGenerator[bytes, None]:
+        """The same as server-sent events, returned when it is admitted. Raises as `reply` does."""
+        turn = self.turns.begin(message, accept_language, request_id)
+        events = self._admitted_events(turn, message.deadline, partial(self._answered, clock.now()))
+        # Its first item is a comment that comes at once.
+        await anext(events)
+        return events
+
+    def _answered(self, began: float, reply: Reply) -> None:
+        took = clock.now() - began
+        if self.preparation is None or self.preparation.index is not None:
             # Before that, an answer without the documents says nothing about the two dependencies.
             self.reported.observe(self.turns.ladder[reply.mode])
             self.latest_mode = reply.mode
-        self.feed.tell("answered", request_id=request_id, mode=reply.mode, engine=reply.engine, took=clock.now() - began)
-        return reply
+        self.feed.tell("answered", request_id=reply.request_id, mode=reply.mode, engine=reply.engine, took=took)
+
+    def _cut_streams_in_time(self) -> None:
+        self.streams.cut_after(max(0.0, self.configuration.drain_timeout - _LAST_WORDS))
 
     @property
     def switches(self) -> dict[str, Switch]:
@@ -142,7 +186,7 @@ class ChatService:
             "version": yaoki.__version__,
             **self.reported.snapshot(),
             "latest_mode": self.latest_mode,
-            "preparation": self.preparation.to_dict(),
+            "preparation": _PREPARED_ELSEWHERE if self.preparation is None else self.preparation.to_dict(),
             "parts": [self._part(each.pipeline, each.switch) for each in (self.retrieval, self.answering)],
             "stopping": self.shutdown.requested,
         }
@@ -157,12 +201,29 @@ class ChatService:
             "window": self.configuration.breaker_window,
         }
 
+    def _index(self) -> ChatIndex | None:
+        return None if self.preparation is None else self.preparation.index
+
     def _prepared(self) -> None:
+        assert self.preparation is not None
         self.feed.changed()
         self._watch(self.preparation)
 
-    async def _check_index(self) -> str:
-        return f"{len(await self.preparation.ready())} passages"
+
+def _search(configuration: ChatConfiguration, index: Callable[[], ChatIndex | None]) -> Search:
+    url = configuration.vector_url
+    return IndexSearch(index) if url is None else HttpSearch(url)
+
+
+def _answerer(configuration: ChatConfiguration, index: Callable[[], ChatIndex | None]) -> Answerer:
+    url, key = configuration.llm_url, configuration.llm_api_key
+    if url is None:
+        return Extractive(index)
+    return Endpoint(url, configuration.llm_model, None if key is None else key.get_secret_value())
+
+
+async def _check_index(preparation: Preparation) -> str:
+    return f"{len(await preparation.ready())} passages"
 
 
 def _breaker(pipeline: Pipeline) -> CircuitBreaker:

@@ -4,32 +4,48 @@
 | --- | --- | --- | --- |
 | ok | ok | normal | from the passages; that none was found is normal too |
 | failed | ok | degraded-no-context | what the answerer can say without passages |
-| ok | failed | degraded-cache-only | the earlier answer to the same question, else an apology |
+| ok | failed | degraded-cache-only | an earlier answer, else what the passages say word for word, else an apology |
 | failed | failed | static-only | a prepared answer, else a text that says it is an outage |
+
+An answerer that fails in the middle of a stream has failed: the mode is one of the last two, the message is the text so far, and the
+reply says `truncated`. What was streamed and the message are always the same text.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yaoki.core.degradation import apology, chat_ladder, notice
 from yaoki.core.degradation.notices import language_of
 from yaoki.systems.chat import texts
-from yaoki.systems.chat.answering import Answering, Written
+from yaoki.systems.chat.answerer import Asked, Exchange, Written
 from yaoki.systems.chat.dependency import LLM, VECTOR, Result
-from yaoki.systems.chat.reply import Degraded, Engine, Reply
+from yaoki.systems.chat.reply import Degraded, Reply
 from yaoki.systems.chat.retrieval import PREPARING, Retrieval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from yaoki.core.degradation import Mode
     from yaoki.systems.chat.answer_cache import AnswerCache
+    from yaoki.systems.chat.answerer import Answerer
+    from yaoki.systems.chat.answering import Answering
+    from yaoki.systems.chat.conversations import Conversations
     from yaoki.systems.chat.faq import Faq
+    from yaoki.systems.chat.message import Message
+    from yaoki.systems.chat.search import Found
     from yaoki.systems.chat.texts import Language
-    from yaoki.systems.chat.vector.hits import Hit
 
-__all__ = ["Turns", "language"]
+__all__ = ["CUT", "Turn", "Turns", "language"]
+
+CUT = "shutting_down"
+"""The reason of a part that was not waited for, since the process ends."""
+
+_SHORT = 5
+"""A message of fewer words, inside of a conversation, is searched for together with the question before it."""
 
 
 def language(accept_language: str | None) -> Language:
@@ -38,7 +54,10 @@ def language(accept_language: str | None) -> Language:
 
 
 class Turns:
-    """Replies to messages. `progress` says how far the documents have been read, in per cent; `version` which index is open."""
+    """What every turn needs. `progress` says how far the documents have been read, in per cent.
+
+    `stand_in`: who answers from the passages while the answerer has failed and no earlier answer fits, or None.
+    """
 
     def __init__(
         self,
@@ -47,62 +66,133 @@ class Turns:
         *,
         cache: AnswerCache,
         faq: Faq,
+        conversations: Conversations,
         progress: Callable[[], int],
-        version: Callable[[], str],
+        stand_in: Answerer | None = None,
     ) -> None:
         self.ladder = chat_ladder(VECTOR, LLM)
+        self.retrieval = retrieval
+        self.answering = answering
         self.cache = cache
         self.faq = faq
-        self._retrieval = retrieval
-        self._answering = answering
-        self._progress = progress
-        self._version = version
+        self.conversations = conversations
+        self.progress = progress
+        self.stand_in = stand_in
 
-    async def reply(self, message: str, accept_language: str | None, request_id: str) -> Reply:
+    def begin(self, message: Message, accept_language: str | None, request_id: str) -> Turn:
+        """The turn of one message."""
+        return Turn(self, message, accept_language, request_id)
+
+
+class Turn:
+    """One message on its way to its reply: `reply` or `stream`, once."""
+
+    def __init__(self, turns: Turns, message: Message, accept_language: str | None, request_id: str) -> None:
+        self._turns = turns
+        self._message = message
+        self._accept_language = accept_language
+        self._language: Language = language(accept_language)
+        self._request_id = request_id
+        self._found: Result[Found] = Result(None, CUT, attempts=0)
+        self._streamed = ""
+
+    async def reply(self) -> Reply:
         """The reply. Never raises for a failure of search or answerer."""
-        spoken = language(accept_language)
-        found = await self._retrieval.find(message)
-        written = await self._answering.write(message, found.value, spoken)
-        failed = [name for name, result in ((VECTOR, found), (LLM, written)) if result.failed]
-        mode = self.ladder.mode_of(failed)
-        said, engine, age = await self._say(message, mode, accept_language, spoken, found, written)
-        if mode is self.ladder.best:
-            self.cache.keep(message, said, self._version())
+        asked = await self._search()
+        return await self._end(asked, await self._turns.answering.write(asked))
+
+    async def stream(self) -> AsyncGenerator[str | Reply, None]:
+        """The message of the reply piece by piece, then the reply. Never raises for a failure of search or answerer."""
+        asked = await self._search()
+        written: Result[Written] = Result(None, CUT, attempts=0)
+        async with aclosing(self._turns.answering.stream(asked)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Result):
+                    written = piece
+                else:
+                    self._streamed += piece
+                    yield piece
+        reply = await self._end(asked, written)
+        if not self._streamed and reply.message:
+            yield reply.message
+        yield reply
+
+    def cut(self) -> Reply:
+        """The reply if the turn is ended now, whatever is still on its way: the text so far, else an apology."""
+        written: Result[Written] = Result(None, CUT, attempts=0)
+        mode = self._mode(written)
+        return self._reply(mode, self._so_far() or self._apology(mode), written)
+
+    async def _search(self) -> Asked:
+        turns, message = self._turns, self._message
+        history = turns.conversations.history(message.user_id, message.conversation_id)
+        query = message.text
+        if history and len(query.split()) < _SHORT:
+            query = f"{history[-1].question} {query}"
+        found = self._found = await turns.retrieval.find(query)
+        hits = None if found.value is None else found.value.hits
+        preparing = turns.progress() if found.reason == PREPARING else None
+        return Asked(message.text, query, hits, self._language, preparing, history)
+
+    async def _end(self, asked: Asked, written: Result[Written]) -> Reply:
+        turns, text = self._turns, self._message.text
+        mode = self._mode(written)
+        age: float | None = None
+        said = written.value or self._so_far()
+        if said is None:
+            said, age = await self._without_answerer(asked, mode)
+        elif written.value is not None and self._found.value is not None:
+            turns.cache.keep(text, said, self._found.value.version, self._scope(asked))
+        if said.informative:
+            turns.conversations.add(self._message.user_id, self._message.conversation_id, Exchange(text, said.text))
+        return self._reply(mode, said, written, age)
+
+    async def _without_answerer(self, asked: Asked, mode: Mode) -> tuple[Written, float | None]:
+        """What to say where nobody writes, and how old it is."""
+        turns, found = self._turns, self._found.value
+        if found is None:
+            prepared = turns.faq.find(asked.question)
+            if prepared is None:
+                return self._apology(mode), None
+            return Written(prepared.answers[self._language], engine="faq"), None
+        cached = await turns.cache.find(asked.question, found.version, self._scope(asked))
+        if cached is not None:
+            return replace(cached[0], engine="cache"), cached[1]
+        if turns.stand_in is not None and found.hits:
+            said = await turns.stand_in.write(asked)
+            if said.informative:
+                return said, None
+        return self._apology(mode), None
+
+    def _scope(self, asked: Asked) -> str | None:
+        """The conversation whose history the answer depends on, if it has one."""
+        return json.dumps([self._message.user_id, self._message.conversation_id]) if asked.history else None
+
+    def _so_far(self) -> Written | None:
+        if not self._streamed:
+            return None
+        return Written(self._streamed, engine=self._turns.answering.answerer.engine, informative=False)
+
+    def _apology(self, mode: Mode) -> Written:
+        return Written(apology(mode, self._accept_language) or "", informative=False)
+
+    def _mode(self, written: Result[Written]) -> Mode:
+        results = ((VECTOR, self._found.failed), (LLM, written.failed))
+        return self._turns.ladder.mode_of([name for name, failed in results if failed])
+
+    def _reply(self, mode: Mode, said: Written, written: Result[Written], age: float | None = None) -> Reply:
         return Reply(
             message=said.text,
             mode=mode.name,
-            notice=notice(mode, accept_language),
-            engine=engine,
-            request_id=request_id,
+            notice=notice(mode, self._accept_language),
+            engine=said.engine,
+            request_id=self._request_id,
             entries=said.entries,
             cached_age=age,
-            degraded=tuple(_degraded(VECTOR, found) + _degraded(LLM, written)),
+            degraded=(*_degraded(VECTOR, self._found), *_degraded(LLM, written)),
+            truncated=written.failed and bool(self._streamed),
         )
 
-    async def _say(
-        self,
-        message: str,
-        mode: Mode,
-        accept_language: str | None,
-        spoken: Language,
-        found: Result[list[Hit]],
-        written: Result[Written],
-    ) -> tuple[Written, Engine, float | None]:
-        """What to say in this mode, who says it, and how old it is."""
-        if written.value is not None:
-            if found.reason == PREPARING:
-                return Written(texts.PREPARING[spoken].format(percent=self._progress())), "static", None
-            return written.value, self._answering.engine, None
-        if not found.failed:
-            cached = await self.cache.find(message, self._version())
-            if cached is not None:
-                return cached[0], "cache", cached[1]
-        else:
-            prepared = self.faq.find(message)
-            if prepared is not None:
-                return Written(prepared.answers[spoken]), "faq", None
-        return Written(apology(mode, accept_language) or ""), "static", None
 
-
-def _degraded(name: str, result: Result[list[Hit]] | Result[Written]) -> list[Degraded]:
-    return [] if result.reason is None else [Degraded(name, result.reason, result.attempts)]
+def _degraded(name: str, result: Result[Found] | Result[Written]) -> tuple[Degraded, ...]:
+    return () if result.reason is None else (Degraded(name, result.reason, result.attempts),)

@@ -1,4 +1,4 @@
-"""The built-in rules, one file per part of the standard library, keyed by qualified type name. None of them is imported.
+"""The built-in rules, one file per library, keyed by qualified type name. None of them is imported.
 
 The rules for the language and for `OSError` are always there: a process without free descriptors can load nothing, and has to
 know that. The others are loaded when the first exception of their library is seen. A rule that is a function gets the
@@ -55,6 +55,10 @@ def rules_for(library: str) -> Mapping[str, Answer]:
             from yaoki.core.faults.rules import urls
 
             return urls.RULES
+        case "httpx":
+            from yaoki.core.faults.rules import httpx_client
+
+            return httpx_client.RULES
         case _ if library in _DATA:
             from yaoki.core.faults.rules import data
 

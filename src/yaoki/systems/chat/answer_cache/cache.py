@@ -19,7 +19,7 @@ from yaoki.systems.chat.answer_cache.similarity import likeness, may_share_an_an
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yaoki.systems.chat.answering import Written
+    from yaoki.systems.chat.answerer import Written
     from yaoki.systems.chat.embeddings.embedder import Embedder
 
 __all__ = ["AnswerCache"]

@@ -1,0 +1,1 @@
+"""The LLM side: any OpenAI-compatible endpoint as the answerer, and the built-in answerer behind such an endpoint."""

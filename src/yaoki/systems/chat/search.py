@@ -1,0 +1,93 @@
+"""The port to the search: passages for a question, from the index of this process or from any service over HTTP (SPEC G1)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text_of
+from yaoki.systems.chat.vector.hits import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yaoki.systems.chat.vector.index import ChatIndex
+
+__all__ = ["Found", "HttpSearch", "IndexSearch", "Search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found: the passages, best first; none where nothing matches. `version`: of the index that was searched, or ""."""
+
+    hits: tuple[Hit, ...]
+    version: str = ""
+
+
+class Search(Protocol):
+    """Finds passages."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked. What still prepares is neither asked nor judged."""
+        ...
+
+    async def search(self, question: str, count: int) -> Found:
+        """At most `count` passages. Raises whatever keeps it from that."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+
+
+class IndexSearch:
+    """The index of this process. `index` gives it, or None while it is being prepared."""
+
+    def __init__(self, index: Callable[[], ChatIndex | None]) -> None:
+        self._index = index
+
+    @property
+    def ready(self) -> bool:
+        """Whether the index is there."""
+        return self._index() is not None
+
+    async def search(self, question: str, count: int) -> Found:
+        """The best passages of the index."""
+        index = self._index()
+        assert index is not None
+        # Off the event loop, so that a Timeout can end the wait for it.
+        return Found(tuple(await asyncio.to_thread(index.search, question, count)), index.version)
+
+    async def close(self) -> None:
+        """Nothing: the index is whoever's prepared it."""
+
+
+class HttpSearch:
+    """Any service that answers `POST /search {"query", "k"}` with `{"results": [{"id", "text", "score"}]}`; `url` is its root."""
+
+    ready = True
+
+    def __init__(self, url: str) -> None:
+        self._service = HttpService(url)
+
+    async def search(self, question: str, count: int) -> Found:
+        """The best passages. Raises httpx.HTTPError, or WrongPayloadError."""
+        answered = await self._service.post("/search", {"query": question, "k": count})
+        results = answered.get("results") if isinstance(answered, dict) else None
+        if not isinstance(results, list):
+            raise WrongPayloadError(f"{self._service.url}/search answered no list of results")
+        try:
+            hits = tuple(_readable(Hit.from_dict(result)) for result in results[:count])
+        except ValueError as error:
+            raise WrongPayloadError(f"{self._service.url}/search answered a result that is none: {error}") from error
+        version = answered.get("index_version")
+        return Found(hits, version if isinstance(version, str) else "")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._service.close()
+
+
+def _readable(hit: Hit) -> Hit:
+    return Hit(text_of(hit.id), text_of(hit.text), hit.score, text_of(hit.title), text_of(hit.signature), text_of(hit.source))
