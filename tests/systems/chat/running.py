@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -61,15 +62,14 @@ def copy_index(prepared: Path, folder: Path) -> Path:
     return folder
 
 
-class Service:
-    """`yaoki up` in a process; a context manager that ends it. `out`: what it printed so far."""
+class Process:
+    """`yaoki` with these arguments in a process; a context manager that ends it. `out`: what it printed so far."""
 
-    def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] = FAST) -> None:
-        self.folder = folder
+    def __init__(self, cwd: Path, *arguments: str | Path, settings: Mapping[str, str] = FAST) -> None:
         self.out = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "yaoki", "up", "--port", "0", "--data", folder, "--no-browser", *arguments],
-            cwd=folder.parent,
+            [sys.executable, "-W", "error", "-m", "yaoki", *arguments],
+            cwd=cwd,
             env=environment(settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,13 +78,16 @@ class Service:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         self.url = ""
-        self.token = ""
 
     def __enter__(self) -> Self:
-        found = self.wait_for(r"(http://127\.0\.0\.1:\d+)/#token=(\w+)")
-        self.url, self.token = found[1], found[2]
+        self.url = self.wait_for(r"http://127\.0\.0\.1:\d+")[0]
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=10.0)
         return self
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rpartition(":")[2])
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
@@ -110,11 +113,6 @@ class Service:
             time.sleep(0.02)
         raise AssertionError(f"{pattern} was not printed: {self.out}")
 
-    def ready(self) -> Self:
-        """Wait until the documents are there."""
-        self.wait_for("passages", 60.0)
-        return self
-
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)
@@ -124,6 +122,31 @@ class Service:
         code = self._process.wait(timeout)
         self._reader.join()
         return code
+
+    def kill(self) -> None:
+        """End it as nothing ends well: SIGKILL."""
+        self._process.kill()
+        self.ended()
+
+
+class Service(Process):
+    """The chat, started by `yaoki up`."""
+
+    def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] = FAST, serve: bool = False) -> None:
+        self.folder = folder
+        self.token = ""
+        begin = ("chat", "serve") if serve else ("up", "--no-browser")
+        super().__init__(folder.parent, *begin, "--port", "0", "--data", folder, *arguments, settings=settings)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.token = (self.folder / "token").read_text("ascii").strip()
+        return self
+
+    def ready(self) -> Self:
+        """Wait until the documents are there."""
+        self.wait_for("passages", 60.0)
+        return self
 
     def ask(self, message: str, **headers: str) -> dict[str, Any]:
         """The reply to a message; anything but 200 fails."""
@@ -161,3 +184,26 @@ class Service:
     def circuits(self) -> list[str]:
         """The states of both circuits."""
         return [part["breaker"]["state"] for part in self.http.get("/status").json()["parts"]]
+
+    def stream(self, message: str, **fields: Any) -> list[dict[str, Any]]:
+        """The events of a streamed reply; anything that is not well-formed fails."""
+        with self.http.stream("POST", "/chat/stream", json={"message": message, **fields}) as response:
+            assert response.status_code == 200, response.read()
+            return read_events(response)
+
+
+class ServedChat(Service):
+    """The chat, started by `yaoki chat serve` with these two services."""
+
+    def __init__(self, folder: Path, vector_port: int, llm_port: int, settings: Mapping[str, str] = FAST) -> None:
+        addresses = ("--vector-url", f"http://127.0.0.1:{vector_port}", "--llm-url", f"http://127.0.0.1:{llm_port}")
+        super().__init__(folder, *addresses, settings=settings, serve=True)
+
+
+def read_events(response: httpx.Response) -> list[dict[str, Any]]:
+    """The events of a stream: deltas, then exactly one that says done, whose message they are."""
+    lines = [line for line in response.iter_lines() if line.startswith("data:")]
+    events: list[dict[str, Any]] = [json.loads(line[5:]) for line in lines]
+    assert [event for event in events if event.get("done")] == events[-1:], events
+    assert "".join(event["delta"] for event in events[:-1]) == events[-1]["message"]
+    return events

@@ -34,13 +34,21 @@ class WrongPayloadError(YaokiError):
 class HttpService:
     """Posts JSON to one service. `url`: its root. `headers`: sent with every request. `longest`: bytes of an answer that are read.
 
-    For one event loop; `close` at the end.
+    `transport`: another way there than the network. For one event loop; `close` at the end.
     """
 
-    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, longest: int = 4 << 20) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        longest: int = 4 << 20,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.longest = longest
         self._client = httpx.AsyncClient(
+            transport=transport,
             # No proxy of the environment, no netrc: the service is the one that was named.
             trust_env=False,
             timeout=None,  # noqa: S113  # the deadline in force, which bounds the whole call

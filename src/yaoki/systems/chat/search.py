@@ -12,6 +12,8 @@ from yaoki.systems.chat.vector.hits import Hit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
+
     from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["Found", "HttpSearch", "IndexSearch", "Search"]
@@ -68,8 +70,8 @@ class HttpSearch:
 
     ready = True
 
-    def __init__(self, url: str) -> None:
-        self._service = HttpService(url)
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._service = HttpService(url, transport=transport)
 
     async def search(self, question: str, count: int) -> Found:
         """The best passages. Raises httpx.HTTPError, or WrongPayloadError."""

@@ -17,6 +17,8 @@ from yaoki.systems.chat.llm.completion import piece_of, text_of_completion
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    import httpx
+
     from yaoki.systems.chat.answerer import Asked
     from yaoki.systems.chat.reply import Engine
     from yaoki.systems.chat.vector.hits import Hit
@@ -31,14 +33,16 @@ class Endpoint:
 
     engine: Engine = "llm"
 
-    def __init__(self, url: str, model: str, key: str | None = None) -> None:
+    def __init__(
+        self, url: str, model: str, key: str | None = None, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         root = url.rstrip("/")
         headers = {}
         if key:
             hide(key)
             headers["Authorization"] = f"Bearer {key}"
         self.model = model
-        self._service = HttpService(root if root.endswith("/v1") else f"{root}/v1", headers=headers)
+        self._service = HttpService(root if root.endswith("/v1") else f"{root}/v1", headers=headers, transport=transport)
 
     async def write(self, asked: Asked) -> Written:
         """The model's answer. Raises httpx.HTTPError, or WrongPayloadError."""
