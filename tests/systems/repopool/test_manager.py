@@ -328,9 +328,13 @@ def test_a_lease_is_a_block(make_manager: Make) -> None:
     """SPEC W1: allocated at its beginning, released at its end, also if it fails."""
     manager = make_manager(slots=1)
 
-    with pytest.raises(KeyError), manager.lease("web", {"job": 1}, holder="agent") as slot:
-        assert slot.state is SlotState.ALLOCATED
-        raise KeyError("work")
+    def work() -> None:
+        with manager.lease("web", {"job": 1}, holder="agent") as slot:
+            assert slot.state is SlotState.ALLOCATED
+            raise KeyError("work")
+
+    with pytest.raises(KeyError):
+        work()
     assert manager.get_pool("web").slots[0].is_available()
 
 

@@ -112,7 +112,7 @@ def test_a_process_that_works_in_the_slot_of_a_dead_owner_vetoes(make_manager: M
         os.chdir(slot.slot_path)
         clock.sleep(60.0)
         os._exit(0)
-    while os.readlink(f"/proc/{child}/cwd") != str(slot.slot_path):
+    while Path(f"/proc/{child}/cwd").readlink() != slot.slot_path:
         pass
 
     manager.auto_recover()

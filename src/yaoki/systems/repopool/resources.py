@@ -106,5 +106,6 @@ class Resources:
         `timeout`: seconds to wait for the lock, `lock_timeout` by default. Raises LockTimeoutError.
         """
         seconds = self.config.lock_timeout if timeout is None else timeout
-        with self.locks.acquire_slot_lock(slot.slot_id, seconds) as _:
-            yield self.workspace(slot)
+        with self.locks.acquire_slot_lock(slot.slot_id, seconds) as lock:
+            assert lock.descriptor is not None
+            yield self.workspace(slot, self.git.holding(lock.descriptor))
