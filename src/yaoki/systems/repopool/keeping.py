@@ -23,7 +23,7 @@ from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.files import remove, sync_folder
 from yaoki.systems.repopool.git.index_file import tree_in_index
-from yaoki.systems.repopool.git.refs import references
+from yaoki.systems.repopool.git.refs import packed, references
 from yaoki.systems.repopool.quarantine import PREFIX, Entry
 
 if TYPE_CHECKING:
@@ -111,6 +111,8 @@ class Keeping:
 
     def _start(self, base: str, survey: Survey) -> tuple[str, str]:
         """What is checked out, and its tree: the base, unless the tenant has gone elsewhere."""
+        if survey.head in {None, base}:
+            return base, self._tree_of_base(base)
         for commit in (survey.head or base, base):
             try:
                 return commit, self._run(["rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}"])
@@ -169,15 +171,17 @@ class Keeping:
     def _tree_of_files(self, paths: list[str], base: str) -> str:
         """The tree of the files as they stand."""
         index = self.scratch / "index"
-        content = (self.slot.control / "index").read_bytes()
         if not paths:
-            cached = tree_in_index(content, digest_size=self.digest_size)
-            return cached or self._run(["rev-parse", f"{base}^{{tree}}"])
-        index.write_bytes(content)
+            return self._tree_of_base(base)
+        index.write_bytes((self.slot.control / "index").read_bytes())
         asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
         words = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
         self._run(words, stdin=asked, index=index, tree=self.slot.tree)
         return self._run(["write-tree"], index=index)
+
+    def _tree_of_base(self, base: str) -> str:
+        content = (self.slot.control / "index").read_bytes()
+        return tree_in_index(content, digest_size=self.digest_size) or self._run(["rev-parse", f"{base}^{{tree}}"])
 
     def _tree_of_index(self, survey: Survey, start_tree: str) -> str | None:
         """The tree of what was staged, or None if nothing was."""
@@ -212,8 +216,6 @@ class Keeping:
             if earlier is not None:
                 return earlier
             ticket = self.quarantine.free_ticket(wanted)
-            pack = self._pack([*named.values(), tree, start], descriptor)
-            file = self.quarantine.objects / "pack" / f"pack-{pack}.pack"
             entry = Entry(
                 ticket=ticket,
                 slot_id=self.slot.slot_id,
@@ -224,30 +226,22 @@ class Keeping:
                 base=tenancy.base,
                 refs={**named, "head": start},
                 notes=tuple(self.notes),
-                pack=pack,
-                size=file.stat().st_size if pack else 0,
             )
             message = f"Work found in {self.slot.slot_id}: {tenancy.reason}\n\n{entry.about()}\n"
-            git = self.git.holding(descriptor)
-            words = ["commit-tree", tree, "-p", start]
-            folder = self.quarantine.folder
-            wip = git.run(folder, words, stdin=message.encode(), durable=True).stdout.decode().strip()
-            lines = [f"create {PREFIX}{ticket}/{name} {identity}\n" for name, identity in {**entry.refs, "wip": wip}.items()]
-            git.run(folder, ["update-ref", "--stdin"], stdin="".join(lines).encode(), durable=True)
-            place = folder / PREFIX / ticket
-            for path in (place, place.parent, place.parent.parent):
-                if path.is_dir():
-                    sync_folder(path)
-        return replace(entry, refs={**entry.refs, "wip": wip})
+            wip = self._commit(tree, [start], message)
+            pack = self._pack([*named.values(), wip], descriptor)
+            refs = {**entry.refs, "wip": wip}
+            added = {f"{PREFIX}{ticket}/{name}": identity for name, identity in {**refs, f"pack-{pack}": wip}.items()}
+            self.quarantine.write_references({**packed(self.quarantine.folder), **added})
+        return replace(entry, refs=refs, pack=pack, size=self.quarantine.pack_size(pack))
 
     def _earlier(self, wanted: str, tree: str, named: dict[str, str]) -> Entry | None:
         """The entry that says the same: we were killed after it was made."""
         tickets = set(self.quarantine.tickets_like(wanted))
         for entry in self.quarantine.entries(self.slot) if tickets else ():
-            if entry.ticket in tickets and entry.refs.items() >= named.items():
-                wip = references(self.quarantine.folder).ids.get(f"{PREFIX}{entry.ticket}/wip")
-                if wip and self._run(["rev-parse", f"{wip}^{{tree}}"]) == tree:
-                    return replace(entry, refs={**entry.refs, "wip": wip})
+            same = entry.ticket in tickets and "wip" in entry.refs and entry.refs.items() >= named.items()
+            if same and self._run(["rev-parse", f"{entry.refs['wip']}^{{tree}}"]) == tree:
+                return entry
         return None
 
     def _pack(self, wanted: Sequence[str], descriptor: int) -> str:
@@ -271,7 +265,7 @@ def _named(refs: dict[str, str]) -> dict[str, str]:
         parts = [re.sub(r"[^A-Za-z0-9._-]", "_", part).strip(".") or "_" for part in name.split("/")]
         safe = re.sub(r"\.(?=\.|lock$|lock/)", "_", "/".join(parts))
         number, unique = 1, safe
-        while unique in named or unique == "wip":
+        while unique in named or unique == "wip" or unique.startswith("pack-"):
             number += 1
             unique = f"{safe}-{number}"
         named[unique] = identity

@@ -34,6 +34,16 @@ __all__ = ["COMPLETE", "Base", "Fetched", "Mirror"]
 COMPLETE = "yaoki-complete"
 """A file that stands in a mirror that is complete, also before it has its name."""
 
+_CONFIG = """\
+[core]
+\trepositoryFormatVersion = 1
+\tbare = true
+\tlogAllRefUpdates = false
+[gc]
+\tauto = 0
+[extensions]
+\tpreciousObjects = true
+"""
 _LARGEST_REFERENCES = 64 * 1024 * 1024
 _MEND = "yaoki pool recover --mirror {repo}"
 
@@ -122,18 +132,13 @@ class Mirror:
 
         started = clock.wall()
         ask(self.address, clone)
-        self.complete(fresh, git)
+        self.complete(fresh)
         self._remember(fetched_at=started, asked_at=started, problem="")
 
-    def complete(self, fresh: Path, git: Git) -> None:
-        """The last step of making a mirror in `fresh`: it never loses objects from now on. Raises GitOperationError."""
-        for name, value in (
-            ("core.repositoryFormatVersion", "1"),
-            ("extensions.preciousObjects", "true"),
-            ("gc.auto", "0"),
-            ("core.logAllRefUpdates", "false"),
-        ):
-            git.run(fresh, ["config", name, value])
+    def complete(self, fresh: Path) -> None:
+        """The last step of making a mirror in `fresh`: it never loses objects from now on. Raises OSError."""
+        extension = "\tobjectFormat = sha256\n" if digest_size_of(fresh) == 32 else ""
+        write_whole(fresh / "config", f"{_CONFIG}{extension}".encode())
         write_whole(fresh / COMPLETE, b"1\n", durable=True)
 
     def take_place(self, fresh: Path) -> None:

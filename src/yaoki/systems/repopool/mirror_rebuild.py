@@ -84,7 +84,7 @@ def _from_this_disk(mirror: Mirror, quarantine: Quarantine, fresh: Path, git: Gi
             way_out="recover it when the remote answers again",
         ) from cause
     git.run(fresh, ["rev-list", "--objects", "--quiet", base])
-    mirror.complete(fresh, git)
+    mirror.complete(fresh)
 
 
 def _base_of(fresh: Path, known: dict[str, str], missing: set[str]) -> str | None:

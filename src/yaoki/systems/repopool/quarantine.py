@@ -19,7 +19,7 @@ from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, read_regular, remove, write_whole
 from yaoki.systems.repopool.git.packs import link_packs
-from yaoki.systems.repopool.git.refs import references
+from yaoki.systems.repopool.git.refs import packed
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -43,8 +43,8 @@ class Entry:
 
     `ticket`: its id in this repository, "slotN/FENCE", with ".2" behind it if there are several. `kept_at`: ISO 8601, UTC. `base`: the
     commit that the tenant started from. `refs`: short name to commit: wip (the files as they were), index (what was staged), head,
-    heads/…, tags/…, stash/N, log (what only reference logs knew). `folders`: what was renamed away, by its former path. `pack`: the
-    name of its pack, or "". `size`: bytes of pack and folders.
+    heads/…, tags/…, stash/N, log (what only reference logs knew). `folders`: what was renamed away, by its former path. `notes`: why.
+    `pack`: the name of its pack, or "". `size`: bytes of pack and folders.
     """
 
     ticket: str
@@ -61,8 +61,10 @@ class Entry:
     size: int = 0
 
     def about(self) -> str:
-        """As it is written down."""
-        return json.dumps({"version": _VERSION, **asdict(self)}, sort_keys=True)
+        """As it is written down; its pack is told by the name of a reference, since it has to be known before."""
+        stored = asdict(self)
+        del stored["pack"], stored["size"]
+        return json.dumps({"version": _VERSION, **stored}, sort_keys=True)
 
     @staticmethod
     def read(text: str) -> Entry:
@@ -124,8 +126,11 @@ class Quarantine:
         """All entries, oldest first; of one slot, if it is given."""
         found = {entry.ticket: entry for entry in self._in_folders()}
         for entry in self._in_git():
-            folders = found[entry.ticket].folders if entry.ticket in found else {}
-            found[entry.ticket] = replace(entry, folders={**entry.folders, **folders})
+            aside = found.get(entry.ticket)
+            if aside is not None:
+                notes = tuple(dict.fromkeys((*entry.notes, *aside.notes)))
+                entry = replace(entry, folders=aside.folders, notes=notes, size=entry.size + aside.size)  # noqa: PLW2901  # joined
+            found[entry.ticket] = entry
         chosen = [entry for entry in found.values() if slot is None or entry.slot_id == slot.slot_id]
         return sorted(chosen, key=lambda entry: (entry.kept_at, entry.ticket))
 
@@ -142,7 +147,7 @@ class Quarantine:
 
     def tickets_like(self, ticket: str) -> list[str]:
         """`ticket` and its further ones ("{ticket}.2", …) that exist, oldest first."""
-        names = {"/".join(name.removeprefix(PREFIX).split("/")[:2]) for name in references(self.folder).ids}
+        names = {"/".join(name.removeprefix(PREFIX).split("/")[:2]) for name in packed(self.folder)}
         slot = self.layout.set_aside / ticket.partition("/")[0]
         if slot.is_dir():
             names |= {f"{slot.name}/{path.name}" for path in slot.iterdir()}
@@ -152,13 +157,15 @@ class Quarantine:
         return sorted(like, key=lambda name: (len(name), name))
 
     def _in_git(self) -> list[Entry]:
-        tips = {name: identity for name, identity in references(self.folder).ids.items() if name.endswith("/wip")}
+        found = packed(self.folder)
+        tips = {name[: -len("/wip")]: identity for name, identity in found.items() if name.endswith("/wip")}
         if not tips:
             return []
+        packs = {name.rpartition("/")[0]: name.rpartition("/pack-")[2] for name in found if "/pack-" in name}
         asked = "".join(f"{identity}\n" for identity in tips.values()).encode()
         told = self.git.run(self.folder, ["cat-file", "--batch"], stdin=asked).stdout
         entries, at = [], 0
-        for _ in tips:
+        for place, identity in tips.items():
             line, _, _ = told[at:].partition(b"\n")
             at += len(line) + 1
             words = line.split()
@@ -170,17 +177,33 @@ class Quarantine:
                 entry = Entry.read(body.rstrip("\n").rpartition("\n")[2])
             except ValueError:
                 continue
-            entries.append(replace(entry, refs={**entry.refs, "wip": words[0].decode()}))
+            pack = packs.get(place, "")
+            size = self.pack_size(pack)
+            entries.append(replace(entry, refs={**entry.refs, "wip": identity}, pack=pack, size=size))
         return entries
+
+    def pack_size(self, pack: str) -> int:
+        """Bytes of an entry's pack; 0 if it has none."""
+        try:
+            return (self.objects / "pack" / f"pack-{pack}.pack").stat().st_size if pack else 0
+        except OSError:
+            return 0
 
     def _in_folders(self) -> list[Entry]:
         entries = []
         for file in self.layout.set_aside.glob("*/*/about.json"):
             try:
-                entries.append(Entry.read(read_regular(file, _LARGEST).decode("utf-8")))
+                entry = Entry.read(read_regular(file, _LARGEST).decode("utf-8"))
             except (OSError, ValueError):
                 continue
+            entries.append(replace(entry, size=bytes_in(file.parent)))
         return entries
+
+    def write_references(self, ids: dict[str, str]) -> None:
+        """Replace all references at once, durably: one file says them all. For who holds the lock. Raises OSError."""
+        ordered = sorted(ids.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
+        lines = ["# pack-refs with: sorted \n", *(f"{identity} {name}\n" for name, identity in ordered)]
+        write_whole(self.folder / "packed-refs", "".join(lines).encode("utf-8", "surrogateescape"), durable=True)
 
     # --- folders --------------------------------------------------------------------------------------------------------
 
@@ -244,13 +267,11 @@ class Quarantine:
 
     def drop(self, ticket: str) -> int:
         """Forget an entry for good. Returns the bytes that it took. Raises PoolManagerError if there is none."""
-        with self.locked() as descriptor:
+        with self.locked():
             entry = self.entry(ticket)
             others = {other.pack for other in self.entries() if other.ticket != ticket}
-            names = [name for name in references(self.folder).ids if name.startswith(f"{PREFIX}{ticket}/")]
-            if names:
-                words = "".join(f"delete {name}\n" for name in names).encode()
-                self.git.holding(descriptor).run(self.folder, ["update-ref", "--stdin"], stdin=words, durable=True)
+            stay = {name: each for name, each in packed(self.folder).items() if not name.startswith(f"{PREFIX}{ticket}/")}
+            self.write_references(stay)
             freed = 0
             if entry.pack and entry.pack not in others:
                 for suffix in (".idx", ".pack", ".rev"):

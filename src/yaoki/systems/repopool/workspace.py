@@ -172,8 +172,10 @@ class Workspace:
         words = ["diff-files", "--quiet", "--ignore-submodules=all"]
         return git.run(self.slot.control, words, tree=self.slot.tree, allowed=(0, 1)).exit_code == 0
 
-    def _bring_to(self, git: Git, base: Base) -> None:
-        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`."""
+    def _bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
+        the base has, if that is known.
+        """
         slot = self.slot
         Proof.withdraw(slot)
         write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
@@ -183,7 +185,7 @@ class Workspace:
             (slot.control / name).unlink(missing_ok=True)
         git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
         self._renew_git(base)
-        tracked = tracked_of(git, slot)
+        tracked = tracked or tracked_of(git, slot)
         seen = snapshot(slot.tree, keep=self.policy.keep_ignored)
         missing = missing_files(seen, tracked, self.policy.keep_ignored)
         further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems
@@ -259,7 +261,7 @@ class Workspace:
             aside = self._set_aside(tenancy, entry)
             self._take_away(aside, found, tracked, notes, taken=taken)
             removed = self._remove_extras(found, tracked)
-            self._bring_to(git, base)
+            self._bring_to(git, base, tracked)
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
