@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat.answerer import Written
-from yaoki.systems.chat.dependency import LLM, Result, dependency_pipeline
+from yaoki.systems.chat.dependency import LLM, Result, call, dependency_pipeline
 from yaoki.systems.chat.extractive import Extractive
 from yaoki.systems.chat.switches import Switch
 
@@ -34,7 +34,7 @@ class Answering:
 
     async def write(self, asked: Asked) -> Result[Written]:
         """An answer. Never raises for a failure of the answerer."""
-        return Result.of(await self.pipeline.aexecute(self._write, asked))
+        return await call(self.pipeline, self._write, asked)
 
     async def stream(self, asked: Asked) -> AsyncGenerator[str | Result[Written], None]:
         """The text piece by piece, then what came of it. Never raises for a failure of the answerer, also in the middle."""

@@ -6,7 +6,7 @@ Outermost first: the whole budget, retries, the breaker, one attempt. A timeout 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from yaoki.core.faults.classifier import classify
 from yaoki.core.pipeline.pipeline import Pipeline
@@ -19,12 +19,12 @@ from yaoki.core.policies.retry import Retry
 from yaoki.core.policies.timeout import Timeout
 
 if TYPE_CHECKING:
-    from yaoki.core.faults.record import Fault
-    from yaoki.core.pipeline.outcome import Outcome
+    from collections.abc import Awaitable, Callable
+
     from yaoki.core.policies.policy import Policy
     from yaoki.systems.chat.configuration import ChatConfiguration
 
-__all__ = ["LLM", "VECTOR", "Result", "dependency_pipeline"]
+__all__ = ["LLM", "VECTOR", "Result", "call", "dependency_pipeline"]
 
 VECTOR = "vector"
 """The search: passages for a question."""
@@ -40,6 +40,7 @@ _BUDGET, _RETRY_COST = 60, 30
 _AT_ONCE = 8
 """Calls of a part of this process that run at once: about as many as it has threads for."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -93,17 +94,24 @@ class Result(Generic[T]):
         return self.reason is not None
 
     @classmethod
-    def of(cls, outcome: Outcome[Any]) -> Result[Any]:
-        """The result of a call through a pipeline."""
-        if outcome.fault is None:
-            return cls(outcome.value, None, outcome.attempts)
-        return cls(None, _reason(outcome.fault), outcome.attempts)
-
-    @classmethod
     def of_error(cls, error: Exception, attempts: int) -> Result[Any]:
         """The result of a call that ended with this exception."""
-        return cls(None, _reason(classify(error)), attempts)
+        fault = classify(error)
+        reason = f"http_{fault.code}" if fault.error_type == "HTTPStatusError" else fault.error_type
+        return cls(None, reason, attempts)
 
 
-def _reason(fault: Fault) -> str:
-    return f"http_{fault.code}" if fault.error_type == "HTTPStatusError" else fault.error_type
+async def call(pipeline: Pipeline, attempt: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Result[T]:
+    """What came of a call through the pipeline of a dependency. Never raises for a failure of the dependency."""
+    made = 0
+
+    async def counted() -> T:
+        nonlocal made
+        made += 1
+        return await attempt(*args, **kwargs)
+
+    try:
+        value = await pipeline.acall(counted)
+    except Exception as error:  # noqa: BLE001  # the border to a dependency: its failure is a part of the reply
+        return Result.of_error(error, made)
+    return Result(value, None, made)

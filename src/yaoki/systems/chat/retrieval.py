@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.dependency import VECTOR, Result, dependency_pipeline
+from yaoki.systems.chat.dependency import VECTOR, Result, call, dependency_pipeline
 from yaoki.systems.chat.search import IndexSearch
 from yaoki.systems.chat.switches import Switch
 
@@ -37,7 +37,7 @@ class Retrieval:
         """The best passages, best first; none where nothing matches. Never raises for a failure of the search."""
         if not self.search.ready:
             return Result(None, PREPARING, attempts=0)
-        return Result.of(await self.pipeline.aexecute(self._find, query))
+        return await call(self.pipeline, self._find, query)
 
     async def _find(self, query: str) -> Found:
         await self.switch.act()
