@@ -10,6 +10,7 @@
 | `POST /switches` | break or heal a part; needs the token |
 | `POST /opening` | the token, for the code of a page that the command line opened |
 
+While many questions are answered, the rest but the switches is refused with 429 before any question is.
 Whatever is posted by a page of another origin is refused.
 """
 
@@ -22,7 +23,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from yaoki.core import deadline
-from yaoki.core.faults.errors import BulkheadFullError
+from yaoki.core.faults.errors import OverloadedError
 from yaoki.observe.request_id import current_request, new_request_id
 from yaoki.service.disconnect import CallerGoneError, ClosingStream, while_connected
 from yaoki.service.guard import ActionGuard, foreign
@@ -55,6 +56,9 @@ def router(service: ChatService, token: Token) -> APIRouter:
         if reason is not None:
             raise RefusedError(403, "foreign", reason)
 
+    async def auxiliary() -> None:
+        service.admission.check_auxiliary()
+
     async def read(request: Request) -> Message:
         return read_message(await read_body(request.stream()), service.configuration.max_message_length)
 
@@ -78,18 +82,18 @@ def router(service: ChatService, token: Token) -> APIRouter:
         headers = {"Content-Language": language(accept_language), "X-Accel-Buffering": "no", **_NEVER_KEPT}
         return ClosingStream(events, media_type="text/event-stream", headers=headers)
 
-    @routes.get("/faq")
+    @routes.get("/faq", dependencies=[Depends(auxiliary)])
     async def faq(accept_language: AcceptLanguage = None) -> dict[str, Any]:
         """The prepared answers."""
         spoken = language(accept_language)
         return {"language": spoken, "entries": [entry.to_dict(spoken) for entry in service.turns.faq.entries]}
 
-    @routes.get("/status")
+    @routes.get("/status", dependencies=[Depends(auxiliary)])
     async def status() -> dict[str, Any]:
         """What works right now."""
         return service.state()
 
-    @routes.get("/events", response_model=None)
+    @routes.get("/events", dependencies=[Depends(auxiliary)], response_model=None)
     async def happenings() -> Response:
         """What works, as it changes, and what happens meanwhile."""
         if service.feed.full:
@@ -132,10 +136,9 @@ def add_refusals(app: FastAPI) -> None:
         headers = {"Retry-After": "1"} if error.status == 429 else {}
         return _refusal(error.status, error.error, error.reason, headers)
 
-    @app.exception_handler(BulkheadFullError)
-    async def full(_: Request, __: BulkheadFullError) -> JSONResponse:
-        reason = "too many questions are being answered; try again in a second"
-        return _refusal(429, "too_many", reason, {"Retry-After": "1"})
+    @app.exception_handler(OverloadedError)
+    async def overloaded(_: Request, __: OverloadedError) -> JSONResponse:
+        return _refusal(429, "too_many", "too much is asked at once; try again in a second", {"Retry-After": "1"})
 
     @app.exception_handler(CallerGoneError)
     async def gone(_: Request, __: CallerGoneError) -> Response:

@@ -18,9 +18,9 @@ from yaoki.core.health.checks import HealthCheck, HealthChecks
 from yaoki.core.health.failure_duration import judge
 from yaoki.core.health.probes import Probes
 from yaoki.core.policies.breaker import CircuitBreaker, CircuitState
-from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
+from yaoki.systems.chat.admission import Admission
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.conversations import Conversations
@@ -78,9 +78,8 @@ class ChatService:
         # Contain: two dependencies, each behind a pipeline of its own, and a bound on what is answered at once.
         self.retrieval = Retrieval(configuration, _search(configuration, self._index))
         self.answering = Answering(configuration, _answerer(configuration, self._index))
-        self.admission = Bulkhead(configuration.max_concurrent, name="chat")
+        self.admission = Admission(configuration.max_concurrent)
         self.streams = Streams()
-        self._admitted_events = self.admission(self.streams.events)
         # Judge: startup waits for the index of this process; readiness for nothing, since a degraded answer is always possible.
         checks = [
             HealthCheck("vector", partial(_check_circuit, self.retrieval.pipeline), critical=False, period=5.0),
@@ -137,8 +136,8 @@ class ChatService:
         await self.answering.answerer.close()
 
     async def reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
-        """Reply to one message. Raises BulkheadFullError where too many are answered already; never for a dependency."""
-        return await self.admission.acall(self._reply, message, accept_language, request_id)
+        """Reply to one message. Raises OverloadedError where too many are answered already; never for a dependency."""
+        return await self.admission.answer(self._reply, message, accept_language, request_id)
 
     async def _reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
         began = clock.now()
@@ -150,10 +149,8 @@ class ChatService:
     async def stream(self, message: Message, accept_language: str | None, request_id: str) -> AsyncGenerator[bytes, None]:
         """The same as server-sent events, returned when it is admitted. Raises as `reply` does."""
         turn = self.turns.begin(message, accept_language, request_id)
-        events = self._admitted_events(turn, message.deadline, partial(self._answered, clock.now()))
-        # Its first item is a comment that comes at once.
-        await anext(events)
-        return events
+        answered = partial(self._answered, clock.now())
+        return await self.admission.stream(self.streams.events, turn, message.deadline, answered)
 
     def _answered(self, began: float, reply: Reply) -> None:
         took = clock.now() - began
