@@ -31,7 +31,6 @@ class Conversations:
         self._kept: OrderedDict[tuple[str | None, str], _Conversation] = OrderedDict()
 
     def __len__(self) -> int:
-        self._forget_idle()
         return len(self._kept)
 
     def history(self, user_id: str | None, conversation_id: str | None) -> tuple[Exchange, ...]:

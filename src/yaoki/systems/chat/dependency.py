@@ -42,6 +42,7 @@ _AT_ONCE = 8
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 def dependency_pipeline(
@@ -77,14 +78,14 @@ def dependency_pipeline(
 
 
 @dataclass(frozen=True, slots=True)
-class Result(Generic[T]):
+class Result(Generic[T_co]):
     """What came of one call of a dependency in one request.
 
     `value`: what it returned, None if it failed. `reason`: why it failed, in one word such as `circuit_open`, `http_503` or
     `deadline_exceeded`; None if it did not. `attempts`: tries made, 0 if the call was refused before the first.
     """
 
-    value: T | None
+    value: T_co | None
     reason: str | None = None
     attempts: int = 1
 

@@ -59,7 +59,7 @@ def create_app(service: ChatService, token: Token, prepare: Callable[[], object]
     routes.add_refusals(app)
     app.include_router(routes.router(service, token))
     app.include_router(web.router())
-    app.include_router(endpoints.router(service.probes, service.collector))
+    app.include_router(endpoints.router(service.probes, service.collector, service.metrics))
     return app
 
 

@@ -13,21 +13,21 @@ import yaoki
 from yaoki.core import deadline, events
 from yaoki.core.clock import clock
 from yaoki.core.degradation import ReportedMode
-from yaoki.core.faults.errors import CircuitOpenError
 from yaoki.core.health.checks import HealthCheck, HealthChecks
-from yaoki.core.health.failure_duration import judge
 from yaoki.core.health.probes import Probes
-from yaoki.core.policies.breaker import CircuitBreaker, CircuitState
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
 from yaoki.systems.chat.admission import Admission
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.conversations import Conversations
+from yaoki.systems.chat.dependency import LLM, VECTOR
+from yaoki.systems.chat.dependency_health import breaker_of, check_dependency, failure_duration
 from yaoki.systems.chat.extractive import Extractive
 from yaoki.systems.chat.faq import Faq
 from yaoki.systems.chat.feed import Feed
 from yaoki.systems.chat.llm.endpoint import Endpoint
+from yaoki.systems.chat.metrics import ChatMetrics
 from yaoki.systems.chat.opening import Opening
 from yaoki.systems.chat.retrieval import Retrieval
 from yaoki.systems.chat.search import HttpSearch, IndexSearch
@@ -80,18 +80,7 @@ class ChatService:
         self.answering = Answering(configuration, _answerer(configuration, self._index))
         self.admission = Admission(configuration.max_concurrent)
         self.streams = Streams()
-        # Judge: startup waits for the index of this process; readiness for nothing, since a degraded answer is always possible.
-        checks = [
-            HealthCheck("vector", partial(_check_circuit, self.retrieval.pipeline), critical=False, period=5.0),
-            HealthCheck("llm", partial(_check_circuit, self.answering.pipeline), critical=False, period=5.0),
-        ]
-        if self.preparation is not None:
-            # One run that ends when the index is there: an index that is being built is no failure.
-            check = partial(_check_index, self.preparation)
-            checks.insert(0, HealthCheck("index", check, groups=("startup",), timeout=600.0))
-        self.checks = HealthChecks(*checks)
-        self.probes = Probes(self.checks, shutdown)
-        # Degrade: the mode of each answer, and the one that the service reports.
+        # What is said: by whom, from what, and what instead.
         self.turns = Turns(
             self.retrieval,
             self.answering,
@@ -101,6 +90,19 @@ class ChatService:
             progress=lambda: 100 if self.preparation is None else self.preparation.percent,
             stand_in=None if configuration.llm_url is None else Extractive(self._index),
         )
+        # Judge: startup waits for the index of this process; readiness for nothing, since a degraded answer is always possible.
+        types = self.turns.query_types
+        checks = [
+            HealthCheck(part, partial(check_dependency, pipeline, types[part]), critical=False, period=5.0)
+            for part, pipeline in ((VECTOR, self.retrieval.pipeline), (LLM, self.answering.pipeline))
+        ]
+        if self.preparation is not None:
+            # One run that ends when the index is there: an index that is being built is no failure.
+            check = partial(_check_index, self.preparation)
+            checks.insert(0, HealthCheck("index", check, groups=("startup",), timeout=600.0))
+        self.checks = HealthChecks(*checks)
+        self.probes = Probes(self.checks, shutdown)
+        # Degrade: the mode that the service reports, from those of its answers.
         self.reported = ReportedMode(
             self.turns.ladder,
             worsen_after=configuration.mode_worsen_after,
@@ -110,6 +112,7 @@ class ChatService:
         self.latest_mode = self.reported.current.name
         """The mode of the latest answer; better than the reported one while the service recovers."""
         # Report: metrics, logs, and the live feed of the page.
+        self.metrics = ChatMetrics(self.turns, self.streams, self.turns.query_types)
         self.collector = YaokiCollector(checks=self.checks, modes={"chat": self.reported}, shutdown=shutdown)
         self.feed = Feed({"chat-vector": "vector", "chat-llm": "llm"}, self.state)
         self._subscriptions: list[Callable[[], None]] = []
@@ -154,6 +157,7 @@ class ChatService:
 
     def _answered(self, began: float, reply: Reply) -> None:
         took = clock.now() - began
+        self.metrics.answered(reply, took)
         if self.preparation is None or self.preparation.index is not None:
             # Before that, an answer without the documents says nothing about the two dependencies.
             self.reported.observe(self.turns.ladder[reply.mode])
@@ -189,12 +193,14 @@ class ChatService:
         }
 
     def _part(self, pipeline: Pipeline, switch: Switch) -> dict[str, Any]:
+        query_types = self.turns.query_types[switch.part]
         return {
             "part": switch.part,
             "pipeline": pipeline.name,
             "fault": switch.fault,
-            "breaker": _breaker(pipeline).snapshot(),
-            "duration": judge(pipeline).value,
+            "breaker": breaker_of(pipeline).snapshot(),
+            "duration": failure_duration(pipeline, query_types).value,
+            "failing": list(query_types.failing),
             "window": self.configuration.breaker_window,
         }
 
@@ -221,15 +227,3 @@ def _answerer(configuration: ChatConfiguration, index: Callable[[], ChatIndex | 
 
 async def _check_index(preparation: Preparation) -> str:
     return f"{len(await preparation.ready())} passages"
-
-
-def _breaker(pipeline: Pipeline) -> CircuitBreaker:
-    return next(policy for policy in pipeline.policies if isinstance(policy, CircuitBreaker))
-
-
-async def _check_circuit(pipeline: Pipeline) -> str:
-    # Read, never called: a check sends no traffic of its own to a dependency.
-    breaker = _breaker(pipeline)
-    if breaker.state is not CircuitState.CLOSED:
-        raise CircuitOpenError(breaker, breaker.shut_until(clock.now()))
-    return "its circuit is closed"

@@ -23,6 +23,7 @@ from yaoki.core.degradation.notices import language_of
 from yaoki.systems.chat import texts
 from yaoki.systems.chat.answerer import Asked, Exchange, Written
 from yaoki.systems.chat.dependency import LLM, VECTOR, Result
+from yaoki.systems.chat.query_types import QueryTypes, type_of
 from yaoki.systems.chat.reply import Degraded, Reply
 from yaoki.systems.chat.retrieval import PREPARING, Retrieval
 
@@ -78,6 +79,8 @@ class Turns:
         self.conversations = conversations
         self.progress = progress
         self.stand_in = stand_in
+        self.query_types = {VECTOR: QueryTypes(), LLM: QueryTypes()}
+        """Which types of question each dependency fails for."""
 
     def begin(self, message: Message, accept_language: str | None, request_id: str) -> Turn:
         """The turn of one message."""
@@ -137,6 +140,9 @@ class Turn:
     async def _end(self, asked: Asked, written: Result[Written]) -> Reply:
         turns, text = self._turns, self._message.text
         mode = self._mode(written)
+        query_type = type_of(asked)
+        for name, result in ((VECTOR, self._found), (LLM, written)):
+            turns.query_types[name].observe(query_type, result)
         age: float | None = None
         said = written.value or self._so_far()
         if said is None:
