@@ -5,52 +5,26 @@ Needs Chromium and Playwright. Skipped where they are missing; with `CI=true` th
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.systems.chat.running import Service
+from tests.systems.chat.visitor import SLOWEST, Visitor, chromium, nameless_controls, overflows
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 SETTINGS = {"YAOKI_CHAT_BREAKER_OPEN_TIMEOUT": "3", "YAOKI_CHAT_LLM_TIMEOUT": "3", "YAOKI_CHAT_MODE_RECOVER_AFTER": "1"}
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-).split()
-
 TIMEOUT = "how do I set a timeout on an asyncio task?"
 NAMES = re.compile(r"asyncio\.(wait_for|timeout|timeout_at)\b")
-SLOWEST = 60_000
-"""Milliseconds for what includes the first reading of the documentation on a busy machine."""
-
-
-def missing(what: str) -> None:
-    """Skip loudly, or fail where nothing may be missing."""
-    text = f"{what} is missing: the page is not tested in a browser"
-    if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    pytest.skip(text)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing("Chromium (on Debian: apt-get install chromium fonts-noto-cjk)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError:
-        missing("Playwright")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,67 +34,24 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
 
 
-class Visitor:
-    """Somebody who uses the page. `requests`: what the page asked for; `complaints`: what the browser's console says."""
-
-    def __init__(self, browser: Any, service: Service, *, token: bool = True, **context: Any) -> None:
-        self.service = service
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **context})
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(f"{service.url}/#token={service.token}" if token else service.url)
-        # The parts are there as soon as the live feed has told what works.
-        self.page.locator("#part-llm").wait_for(state="attached")
-
-    def ask(self, question: str, timeout: float = SLOWEST) -> str:
-        """Ask, and wait for the answer; its text."""
-        self.page.get_by_label(re.compile("Your question|質問$")).fill(question)
-        self.page.keyboard.press("Enter")
-        answer = self.page.locator(".turn").last.locator(".answer")
-        answer.locator(".meta").wait_for(timeout=timeout)
-        return str(answer.inner_text())
-
-    def again(self) -> str:
-        """Ask the same once more, by its button."""
-        answer = self.page.locator(".turn").last.locator(".answer")
-        answer.locator(".again").click()
-        answer.locator(".meta").wait_for(timeout=SLOWEST)
-        return str(answer.inner_text())
-
-    def mode(self) -> str:
-        """The mode of the latest answer."""
-        return str(self.page.locator(".answer").last.get_attribute("data-mode"))
-
-    def flip(self, part: str, fault: str) -> None:
-        """Use a switch, and wait until it shows what was chosen."""
-        button = self.page.locator(f"#part-{part} button[data-fault='{fault}']")
-        button.click()
-        self.page.locator(f"#part-{part} button[data-fault='{fault}'][aria-pressed='true']").wait_for()
-
-    def leaves(self) -> None:
-        """Close the page. Nothing was asked of anybody else, and the browser had nothing to complain about."""
-        self.context.close()
-        assert [url for url in self.requests if not url.startswith(self.service.url)] == []
-        assert self.complaints == []
+def arrive(browser: Any, service: Service, *, token: bool = True, **context: Any) -> Visitor:
+    """Somebody who opens the page, as the command line does or without the token."""
+    return Visitor(browser, service.url, f"#token={service.token}" if token else "", **context)
 
 
-def until_normal(visitor: Visitor) -> None:
+def until_normal(visitor: Visitor, service: Service) -> None:
     """Ask until all is normal again; the trial call of an open circuit is due within 3 s."""
     for _ in range(40):
         if visitor.mode() == "normal":
             return
         visitor.page.wait_for_timeout(250)
         visitor.again()
-    raise AssertionError(f"still {visitor.mode()}: {visitor.service.http.get('/status').text}")
+    raise AssertionError(f"still {visitor.mode()}: {service.http.get('/status').text}")
 
 
 def test_a_newcomer_asks_breaks_and_heals(browser: Any, service: Service) -> None:
     """SPEC G3, G5: the first start, an answer, nothing found, each part and both broken with honest notices, recovery by itself."""
-    visitor = Visitor(browser, service)
+    visitor = arrive(browser, service)
     page = visitor.page
     assert page.title() == "Yaoki"
 
@@ -142,7 +73,7 @@ def test_a_newcomer_asks_breaks_and_heals(browser: Any, service: Service) -> Non
     assert "Search is temporarily unavailable" in said
     assert page.locator("#log").get_by_text("Search: trying again in").count() >= 1
     visitor.flip("vector", "")
-    until_normal(visitor)
+    until_normal(visitor, service)
 
     visitor.flip("llm", "fail")
     said = visitor.ask(TIMEOUT)
@@ -164,7 +95,7 @@ def test_a_newcomer_asks_breaks_and_heals(browser: Any, service: Service) -> Non
 
     visitor.flip("vector", "")
     visitor.flip("llm", "")
-    until_normal(visitor)
+    until_normal(visitor, service)
     page.wait_for_timeout(1100)
     visitor.again() if page.locator(".turn").last.locator(".again").count() else visitor.ask(TIMEOUT)
     page.locator("#mode.good").wait_for()
@@ -174,7 +105,7 @@ def test_a_newcomer_asks_breaks_and_heals(browser: Any, service: Service) -> Non
 
 def test_it_speaks_japanese(browser: Any, service: Service) -> None:
     """SPEC K3: page and notices in the language of the browser, and in the other one by a click."""
-    visitor = Visitor(browser, service, locale="ja-JP")
+    visitor = arrive(browser, service, locale="ja-JP")
     assert visitor.page.get_by_role("heading", name="Pythonについて質問してください").is_visible()
     visitor.flip("vector", "fail")
     said = visitor.ask("asyncio timeout")
@@ -188,7 +119,7 @@ def test_it_speaks_japanese(browser: Any, service: Service) -> None:
 
 def test_without_the_token_nothing_can_be_broken(browser: Any, service: Service) -> None:
     """SPEC X5: the page answers everybody, the switches only who has the token; it stays out of the address and the history."""
-    visitor = Visitor(browser, service, token=False)
+    visitor = arrive(browser, service, token=False)
     page = visitor.page
     hang = page.get_by_role("button", name="Search: Hangs")
     assert hang.is_disabled()
@@ -211,16 +142,11 @@ def test_without_the_token_nothing_can_be_broken(browser: Any, service: Service)
 
 def test_it_is_used_with_the_keyboard_and_read_by_a_screen_reader(browser: Any, service: Service) -> None:
     """SPEC G5: every control has a name, answers are announced, the focus is where one types, and everything is reached by Tab."""
-    visitor = Visitor(browser, service)
+    visitor = arrive(browser, service)
     page = visitor.page
     assert page.locator("#question").evaluate("element => element === document.activeElement")
-    assert page.get_by_role("log", name="Questions and answers").get_attribute("aria-live") == "polite"
-    nameless = [
-        control.evaluate("element => element.outerHTML")
-        for control in page.locator("button:visible, input:visible, textarea:visible").all()
-        if not control.evaluate("e => (e.labels?.length ? e.labels[0].textContent : '') || e.ariaLabel || e.textContent.trim()")
-    ]
-    assert nameless == []
+    assert page.get_by_role("region", name="Questions and answers").count() == 1
+    assert nameless_controls(page) == []
     reached = []
     for _ in range(14):
         page.keyboard.press("Tab")
@@ -233,18 +159,18 @@ def test_it_is_used_with_the_keyboard_and_read_by_a_screen_reader(browser: Any, 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(browser: Any, service: Service, scheme: str) -> None:
     """SPEC G5: nothing is cut off or needs sideways scrolling at 360 pixels, in light and in dark."""
-    visitor = Visitor(browser, service, viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    visitor = arrive(browser, service, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = visitor.page
     visitor.ask("What does the with statement do?")
     page.locator("#panel summary").click()
     page.get_by_role("button", name="Search: Hangs").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert not overflows(page)
     visitor.leaves()
 
 
 def test_text_of_a_document_is_never_markup(browser: Any, service: Service) -> None:
     """SPEC X5: what was asked and what was found is shown as text."""
-    visitor = Visitor(browser, service)
+    visitor = arrive(browser, service)
     visitor.ask('<img src=x onerror="document.title=1"> html.escape <script>document.title = 1</script>')
     assert visitor.page.locator(".turn img, .turn script").count() == 0
     assert visitor.page.title() == "Yaoki"
@@ -253,7 +179,7 @@ def test_text_of_a_document_is_never_markup(browser: Any, service: Service) -> N
 
 def test_a_page_that_was_opened_with_an_old_code_works_without_the_token(browser: Any, service: Service) -> None:
     """SPEC X5: an unknown code gives no token."""
-    visitor = Visitor(browser, service, token=False)
+    visitor = arrive(browser, service, token=False)
     visitor.page.goto(f"{service.url}/#code={'0' * 32}")
     visitor.page.wait_for_url(f"{service.url}/")
     visitor.page.wait_for_timeout(300)

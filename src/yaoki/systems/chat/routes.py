@@ -5,6 +5,7 @@
 | `POST /chat` | the reply; 4xx with a reason for a caller's fault, 429 above the admission limit, never 5xx for a dependency |
 | `POST /chat/stream` | the same as server-sent events: `{"delta"}` as the text comes, then one `{"done": true, …}` with the reply |
 | `GET /faq` | the prepared answers in the caller's language |
+| `GET /passages/{id}` | one passage of the documents, for whoever opens a source |
 | `GET /status` | what works right now |
 | `GET /events` | the same as it changes, and what happens in between, as server-sent events |
 | `POST /switches` | break or heal a part; needs the token |
@@ -87,6 +88,15 @@ def router(service: ChatService, token: Token) -> APIRouter:
         """The prepared answers."""
         spoken = language(accept_language)
         return {"language": spoken, "entries": [entry.to_dict(spoken) for entry in service.turns.faq.entries]}
+
+    @routes.get("/passages/{key:path}")
+    async def passage(key: str) -> dict[str, Any]:
+        """The passage with this id."""
+        index = service.preparation.index
+        found = None if index is None else index.passage(key)
+        if found is None:
+            raise RefusedError(404, "passage_unknown", "no passage with this id is in the index of this service")
+        return found.to_dict()
 
     @routes.get("/status", dependencies=[Depends(auxiliary)])
     async def status() -> dict[str, Any]:
