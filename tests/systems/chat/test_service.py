@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urljoin
 
 import pytest
 
@@ -225,6 +226,32 @@ def test_the_page_keeps_everything_foreign_out(service: Service) -> None:
         assert file.status_code == 200
         assert file.headers["x-content-type-options"] == "nosniff"
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", file.text)
+
+
+def test_every_file_of_the_page_is_served_with_its_kind(service: Service) -> None:
+    """SPEC G5: a browser takes a module only as JavaScript; what a module imports is there as well."""
+    seen, waiting = set(), ["/page/main.js"]
+    while waiting:
+        path = waiting.pop()
+        file = service.http.get(path)
+        assert (file.status_code, file.headers["content-type"]) == (200, "text/javascript; charset=utf-8"), path
+        assert "innerHTML" not in file.text
+        seen.add(path)
+        waiting += {urljoin(path, name) for name in re.findall(r'from "(\./[^"]+)"', file.text)} - seen
+
+    assert len(seen) > 10
+
+
+def test_a_source_can_be_read(service: Service) -> None:
+    """SPEC G5: the passage behind a citation, by its id, whatever characters that has."""
+    cited = service.ask(TIMEOUT)["citations"][0]
+
+    passage = service.http.get(f"/passages/{quote(cited['id'], safe='')}")
+    gone = service.http.get("/passages/no/such%23passage")
+
+    assert (passage.status_code, passage.json()["id"], passage.json()["title"]) == (200, cited["id"], cited["title"])
+    assert passage.json()["text"]
+    assert (gone.status_code, gone.json()["error"]) == (404, "passage_unknown")
 
 
 def test_the_live_feed_tells_what_happens(service: Service) -> None:
