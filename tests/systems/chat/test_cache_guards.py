@@ -30,6 +30,7 @@ APART = [
     ("same_names", "What does == compare?", "What does != compare?"),
     ("same_names", "What does a // b give?", "What does a / b give?"),
     ("same_names", "What is __enter__ for?", "What is __exit__ for?"),
+    ("same_names", "What does the with statement do?", "What does the for statement do?"),
     ("same_names", "json.loadの使い方", "json.loadsの使い方"),
     # what is asked
     ("same_intent", "How do I close a socket?", "Why do I close a socket?"),
@@ -61,6 +62,8 @@ APART = [
     # another subject
     ("same_subject", "How do I sort a list?", "How do I sort a list in place?"),
     ("same_subject", "How do I shuffle a list?", "How do I slice a list?"),
+    ("same_subject", "How do I delete a list?", "How do I delete an element of a list?"),
+    ("same_subject", "How do I sort a dict?", "How do I sort a dict by value?"),
     ("same_subject", "リストをまとめるには", "リストをわけるには"),
     ("same_script", "asyncio timeout", "asyncio タイムアウト"),
 ]
@@ -70,6 +73,12 @@ TOGETHER = [
     ("How do I merge two dicts?", "How can I combine 2 dictionaries?"),
     ("How do I convert a string to an integer?", "How can I turn str into int?"),
     ("How do I read a file line by line?", "Please tell me how to read files line by line"),
+    ("How do I find the length of a list?", "How can I get the number of items in a list?"),
+    ("Is it possible to run two tasks at once?", "How do I run 2 tasks concurrently?"),
+    ("What happens when I divide by zero?", "What happens if I divide by zero?"),
+    ("Which function sorts a list?", "How do I get a sorted list?"),
+    ("What does yield do?", "What is the yield keyword for?"),
+    ("What does the with statement do?", "Explain the with statement"),
     ("Why isn't my list sorted?", "Why is my list not sorted?"),
     ("What does asyncio.gather do?", "what is asyncio.gather() for"),
     ("リストを逆順に並べ替えるには？", "リストを逆順に並べ替える方法を教えてください"),

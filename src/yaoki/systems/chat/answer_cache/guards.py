@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from yaoki.systems.chat.answer_cache.vocabulary import FILLER, OPPOSITES, RELATIONS
+from yaoki.systems.chat.answer_cache.vocabulary import ADDS_LITTLE, FILLER, OPPOSITES, RELATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["GUARDS", "disagreement", "leans_on_what_was_said"]
 
 _QUANTITIES: Final = frozenset("many much long often big large fast far deep old".split())
+_ASKING: Final = frozenset("when where who".split())
+_WAYS: Final = frozenset({("is", "there"), ("is", "it"), ("does", "python"), ("are", "there")})
+"""How one begins to ask for a way, though it sounds like yes or no."""
 _WHETHER: Final = frozenset("is are does do did was were will has have should must may shall ought".split())
 _NEGATING_PREFIXES: Final = ("un", "in", "im", "ir", "non", "dis", "de", "a", "mis")
 _SOURCES: Final = frozenset({"から", "を", "より"})
@@ -28,6 +31,7 @@ _POINTING: Final = frozenset(
 )
 _GOING_ON: Final = frozenset("and but or so then why else".split())
 _JAPANESE_POINTING: Final = ("それ", "これ", "その", "この", "あれ", "では", "じゃあ", "もう", "他")
+_ENOUGH_IN_COMMON = 3
 _SHORT = 3
 """Fewer words about something than that are too few to say what is meant, behind "and …"."""
 
@@ -74,8 +78,13 @@ def no_opposites(one: Question, other: Question) -> bool:
 
 
 def same_subject(one: Question, other: Question) -> bool:
-    """Neither is the other with something added, or with one word replaced: that is what asks for something else."""
+    """Neither is the other with something added, or with one word replaced: that is what asks for something else.
+
+    Beside three words that both have, a word such as "items" may be added.
+    """
     mine, theirs = one.subject - other.subject, other.subject - one.subject
+    if len(one.subject & other.subject) >= _ENOUGH_IN_COMMON and (not mine or not theirs):
+        mine, theirs = mine - ADDS_LITTLE, theirs - ADDS_LITTLE
     return (not mine and not theirs) or (bool(mine) and bool(theirs) and len(mine) + len(theirs) > 2)
 
 
@@ -107,15 +116,16 @@ def leans_on_what_was_said(question: Question) -> bool:
 
 def _intent(question: Question) -> str:
     words = question.plain
-    for asking in ("why", "when", "where", "who"):
-        if asking in words:
-            return asking
+    if "why" in words:
+        return "why"
+    if words and words[0] in _ASKING:
+        return words[0]
     for first, second in pairwise(words):
         if first == "how" and second in _QUANTITIES:
             return f"how {second}"
     if any(word in {"should", "must"} for word in words) and "how" not in words and "what" not in words:
         return "whether"
-    return "whether" if words and words[0] in _WHETHER and words[:2] != ("is", "there") else "how"
+    return "whether" if words and words[0] in _WHETHER and words[:2] not in _WAYS else "how"
 
 
 def _reversed(way: tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]) -> bool:

@@ -7,20 +7,36 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from yaoki.systems.chat.answer_cache.vocabulary import FILLER, JAPANESE_FILLER, NUMBER_WORDS, canonical
+from yaoki.systems.chat.answer_cache.vocabulary import FILLER, JAPANESE_FILLER, NEGLIGIBLE, NUMBER_WORDS, canonical
 
 __all__ = ["Question", "read", "same_question"]
 
 # Right behind a word alone: a mark that stands by itself may be what the question is about.
 _END_MARKS = re.compile(r"(?<=\w)[?!.。]+$")
 
-_CONTRACTIONS: Final = (
+_PHRASES: Final = (
     (re.compile(r"\b(can)(?:not|['’]?t)\b", re.IGNORECASE), r"\1 not"),
     (re.compile(r"\bwon['’]t\b", re.IGNORECASE), "will not"),
     (re.compile(r"(?<=\w)n['’]t\b", re.IGNORECASE), " not"),
     (re.compile(r"['’](?:s|re|ve|ll|d|m)\b", re.IGNORECASE), ""),
     (re.compile(r"\bnon-?(?=[a-z]{4})", re.IGNORECASE), "not "),
-    (re.compile(r"\bone of\b", re.IGNORECASE), " "),
+    (re.compile(r"\bwithout (?:changing|modifying|altering|losing)\b", re.IGNORECASE), "keep"),
+    # A word that is also Python's is a name where it is called one.
+    (
+        re.compile(
+            r"\b(with|for|in|is|not|as|from|if|and|or|while|else|except) (?:statement|keyword|operator|loop|clause|block)\b",
+            re.IGNORECASE,
+        ),
+        r"`\1`",
+    ),
+    (re.compile(r"(?<=\w) (?:statement|keyword)\b", re.IGNORECASE), ""),
+    (re.compile(r"\bnumber of (?:elements|items|entries|members)\b", re.IGNORECASE), "length"),
+    (re.compile(r"\bnumber of\b", re.IGNORECASE), "count"),
+    (re.compile(r"\b(?:at the same time|at once|in parallel)\b", re.IGNORECASE), "concurrent"),
+    (re.compile(r"\bgo(?:ing)? (?:through|over)\b", re.IGNORECASE), "iterate"),
+    (re.compile(r"\bfind out (?:if|whether)\b", re.IGNORECASE), "check"),
+    (re.compile(r"\b(lower|upper)[ -]case\b", re.IGNORECASE), r"\1case"),
+    (re.compile(r"\bget rid of\b", re.IGNORECASE), "remove"),
 )
 _KANJI: Final = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(
@@ -77,20 +93,25 @@ def read(question: str) -> Question:
     key = same_question(question)
     reader = _Reader()
     text = key
-    for found, instead in _CONTRACTIONS:
+    for found, instead in _PHRASES:
         text = found.sub(instead, text)
     for match in _TOKEN.finditer(text):
         reader.take(match.lastgroup or "", match.group())
     return Question(
         key,
         tuple(reader.terms),
-        frozenset(reader.subject),
+        _bearing(reader.subject),
         frozenset(reader.names),
         tuple(sorted(reader.numbers)),
         tuple(sorted(reader.negations)),
         tuple(reader.plain),
         reader.japanese,
     )
+
+
+def _bearing(subject: set[str]) -> frozenset[str]:
+    rest = subject - NEGLIGIBLE
+    return frozenset(rest if len(rest) > 1 else subject)
 
 
 class _Reader:

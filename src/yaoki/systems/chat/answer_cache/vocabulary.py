@@ -9,15 +9,25 @@ from typing import Final
 
 from yaoki.systems.chat.vector.words import stem
 
-__all__ = ["CANONICAL", "FILLER", "JAPANESE_FILLER", "NUMBER_WORDS", "OPPOSITES", "RELATIONS", "canonical"]
+__all__ = [
+    "ADDS_LITTLE",
+    "CANONICAL",
+    "FILLER",
+    "JAPANESE_FILLER",
+    "NEGLIGIBLE",
+    "NUMBER_WORDS",
+    "OPPOSITES",
+    "RELATIONS",
+    "canonical",
+]
 
 # One line, one meaning; the first word stands for all. Words of different lines of _EXCLUDING never share a line here.
 _SYNONYMS = """
     remove delete drop eliminate discard erase strip rid
     make made create build built construct generate produce
-    find found search locate lookup seek
-    get obtain retrieve fetch grab
-    check test verify determine detect
+    search locate lookup seek
+    get find found obtain retrieve fetch grab compute calculate determine
+    check test verify detect
     convert turn transform translate change cast
     join concatenate combine merge
     split divide separate
@@ -32,7 +42,8 @@ _SYNONYMS = """
     element item entry member
     start begin launch
     finish complete
-    stop quit halt terminate kill
+    stop quit halt terminate kill cancel abort
+    keep preserve maintain retain
     run ran execute
     print display show
     function func
@@ -45,7 +56,6 @@ _SYNONYMS = """
     invoke call
     count number amount
     random randomly
-    current present
     empty blank
     parse interpret
     replace substitute swap
@@ -54,7 +64,13 @@ _SYNONYMS = """
     big large huge
     small tiny little
     quick fast rapid
-    simultaneous concurrent parallel
+    concurrent simultaneous parallel
+    async asynchronous
+    sync synchronous
+    length size
+    whitespace space
+    define declare
+    every each
     log logging
     environment env
     variable var
@@ -70,18 +86,18 @@ _SYNONYMS = """
     whole entire
     url link
     config configuration
-    calculate compute
     difference differ distinguish distinction
     exist existence exists
     temporary temp tmp
     subclass derive inherit
     happen occur
     character char letter
-    write written wrote
+    write written wrote save store persist
     send sent
     duration elapsed
-    pause sleep
-    store save persist
+    pause sleep delay
+    set specify provide assign
+    read load
     reuse recycle
     flatten unnest
     safe safely
@@ -117,8 +133,7 @@ _EXCLUDING = """
     front back
     start stop finish end pause
     open close
-    read write append
-    load save dump
+    read write append dump
     push pop
     add remove
     insert remove
@@ -154,7 +169,6 @@ _EXCLUDING = """
     static dynamic
     static class instance
     sync async
-    synchronous asynchronous
     blocking nonblocking
     client server
     parent child
@@ -242,13 +256,14 @@ _EXCLUDING = """
 """
 
 _FILLER = """
-    a about actually again am an and any anybody are as at available be been being best better by can clean common could correct
+    a about actually again am an and any anybody are as at available be been being best better but by can clean common could correct
     could did do does doing done don easily easy elegant for from good had has have having help hello hi how i if in into is it
     its itself just kind know like let lot may me might mine my need nice of on one onto or our out please possible
     possibly preferred proper properly pythonic python recommended s same shall should simple simplest simply so some someone
     something standard that the their them then there these they thing this those to try trying us use used using usual
     via want was way we were what which who will with within work would you your yours exactly ideal idiomatic
     thank thanks given existing tell see whether explain
+    over through across along during inside like per certain particular specific now when while where between
 """
 
 NUMBER_WORDS: Final = {
@@ -277,8 +292,16 @@ def canonical(word: str) -> str:
     return CANONICAL.get(stemmed, stemmed)
 
 
-FILLER: Final = frozenset(stem(word) for word in _FILLER.split())
-"""Stems that make a question out of a subject, and relations, which are compared by themselves."""
+FILLER: Final = frozenset(stem(word) for word in _FILLER.split()) | {"running", "existing", "given", "current"}
+"""Stems, and some whole words, that make a question out of a subject; and relations, which are compared by themselves."""
+
+NEGLIGIBLE: Final = frozenset(
+    canonical(word) for word in "function library code program script builtin get perform purpose".split()
+)
+"""What says nothing beside two words that do: "which function sorts a list"."""
+
+ADDS_LITTLE: Final = frozenset(canonical(word) for word in "all every element object method module application".split())
+"""What may be added where the rest, three words or more, is the same: "the items of"."""
 
 OPPOSITES: Final = tuple(
     frozenset(canonical(word) for word in line.split()) for line in _EXCLUDING.splitlines() if line.strip()

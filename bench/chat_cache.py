@@ -1,0 +1,86 @@
+"""Which questions the answer cache serves an earlier answer to: by words alone, and by meaning where an embedder is installed.
+
+Paraphrases should be served; opposites and other subjects never. The bounds were chosen on the half `tune`; the half `report` is what
+they are worth. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.systems.chat.labelled.sets import CachePair, Half, PairKind, cache_pairs
+from yaoki.systems.chat.answer_cache.guards import disagreement
+from yaoki.systems.chat.answer_cache.question import Question, read
+from yaoki.systems.chat.answer_cache.similarity import likeness, may_share_an_answer
+from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
+from yaoki.systems.chat.embeddings.embedder import Embedder
+from yaoki.systems.chat.embeddings.find import find_embedder
+
+__all__ = ["Compared", "compare", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A pair, and how near its two questions are. `cosine`: None without an embedder. `guard`: which one holds them apart, if any."""
+
+    pair: CachePair
+    before: Question
+    now: Question
+    cosine: float | None
+
+    @property
+    def by_words(self) -> bool:
+        """Whether the earlier answer is served where there are no embeddings."""
+        return may_share_an_answer(self.before, self.now)
+
+    @property
+    def by_meaning(self) -> bool:
+        """Whether it is served where there are."""
+        return may_share_an_answer(self.before, self.now, self.cosine)
+
+    def __str__(self) -> str:
+        guard = disagreement(self.before, self.now) or "-"
+        nearness = "" if self.cosine is None else f"{self.cosine:.3f} "
+        return f"{nearness}{likeness(self.before, self.now):.2f} {guard:14} {self.pair.before} | {self.pair.now}"
+
+
+def compare(pairs: Sequence[CachePair], embedder: Embedder | None) -> list[Compared]:
+    """Every pair with its figures."""
+    found = []
+    for pair in pairs:
+        cosine = None
+        if embedder is not None and embedder.understands(pair.before) and embedder.understands(pair.now):
+            before, now = embedder.embed([pair.before, pair.now])
+            cosine = float(before @ now)
+        found.append(Compared(pair, read(pair.before), read(pair.now), cosine))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.chat_cache", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--pairs", action="store_true", help="print every pair: cosine, share of words, the guard that holds it apart"
+    )
+    options = parser.parse_args(arguments)
+    embedder = find_embedder(EmbeddingsConfiguration())  # type: ignore[call-arg]  # every field has a default
+    print(
+        f"answer cache: {'no embedder, by words alone' if embedder is None else f'by words, and by meaning with {embedder.name}'}"
+    )
+    print(f"{'':24}{'pairs':>7}{'by words':>10}{'' if embedder is None else 'by meaning':>12}")
+    compared = compare(cache_pairs(), embedder)
+    for half in Half:
+        for kind in PairKind:
+            chosen = [each for each in compared if each.pair.half is half and each.pair.kind is kind]
+            by_words, by_meaning = sum(each.by_words for each in chosen), sum(each.by_meaning for each in chosen)
+            print(f"{half:8}{kind:16}{len(chosen):7}{by_words:10}{'' if embedder is None else by_meaning:>12}")
+            if options.pairs:
+                for each in chosen:
+                    print(f"    {each}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
