@@ -75,6 +75,9 @@ class ScriptedSearch:
             raise self.found
         return self.found
 
+    def passage(self, key: str) -> Hit | None:
+        return next((hit for hit in HITS if hit.id == key), None)
+
     async def close(self) -> None:
         pass
 

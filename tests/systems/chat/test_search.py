@@ -42,6 +42,19 @@ async def test_what_a_service_says_more_is_taken() -> None:
     assert (len(found.hits), found.version) == (2, "v7")
 
 
+async def test_a_passage_that_was_found_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SPEC G5: also where another service searches; of those that were found, the latest."""
+    monkeypatch.setattr("yaoki.systems.chat.search.SEEN", 1)
+    search = HttpSearch("http://x", transport=answering({"results": [RESULT]}, {"results": [{**RESULT, "id": "b"}]}))
+    await search.search("why?", 5)
+    before = search.passage("a")
+    await search.search("how?", 5)
+
+    assert before is not None
+    assert before.text == "the text"
+    assert [search.passage(key) is not None for key in ("a", "b", "c")] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     "answered",
     [

@@ -92,10 +92,9 @@ def router(service: ChatService, token: Token) -> APIRouter:
     @routes.get("/passages/{key:path}")
     async def passage(key: str) -> dict[str, Any]:
         """The passage with this id."""
-        index = service.preparation.index
-        found = None if index is None else index.passage(key)
+        found = service.retrieval.search.passage(key)
         if found is None:
-            raise RefusedError(404, "passage_unknown", "no passage with this id is in the index of this service")
+            raise RefusedError(404, "passage_unknown", "no passage with this id is known here, or no longer")
         return found.to_dict()
 
     @routes.get("/status", dependencies=[Depends(auxiliary)])

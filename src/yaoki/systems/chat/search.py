@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,13 +11,16 @@ from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text
 from yaoki.systems.chat.vector.hits import Hit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import httpx
 
     from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["Found", "HttpSearch", "IndexSearch", "Search"]
+
+SEEN = 1000
+"""How many passages of a search elsewhere can be opened: those that were found last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class Search(Protocol):
 
     async def search(self, question: str, count: int) -> Found:
         """At most `count` passages. Raises whatever keeps it from that."""
+        ...
+
+    def passage(self, key: str) -> Hit | None:
+        """The passage with this id, for whoever opens a source; None where it is not, or no longer, known here."""
         ...
 
     async def close(self) -> None:
@@ -61,6 +69,11 @@ class IndexSearch:
         # Off the event loop, so that a Timeout can end the wait for it.
         return Found(tuple(await asyncio.to_thread(index.search, question, count)), index.version)
 
+    def passage(self, key: str) -> Hit | None:
+        """Any passage of the index."""
+        index = self._index()
+        return None if index is None else index.passage(key)
+
     async def close(self) -> None:
         """Nothing: the index is whoever's prepared it."""
 
@@ -72,6 +85,7 @@ class HttpSearch:
 
     def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._service = HttpService(url, transport=transport)
+        self._seen: OrderedDict[str, Hit] = OrderedDict()
 
     async def search(self, question: str, count: int) -> Found:
         """The best passages. Raises httpx.HTTPError, or WrongPayloadError."""
@@ -83,8 +97,20 @@ class HttpSearch:
             hits = tuple(_readable(Hit.from_dict(result)) for result in results[:count])
         except ValueError as error:
             raise WrongPayloadError(f"{self._service.url}/search answered a result that is none: {error}") from error
+        self._remember(hits)
         version = answered.get("index_version")
         return Found(hits, version if isinstance(version, str) else "")
+
+    def passage(self, key: str) -> Hit | None:
+        """A passage that was found lately: a search service need not offer its passages one by one."""
+        return self._seen.get(key)
+
+    def _remember(self, hits: Iterable[Hit]) -> None:
+        for hit in hits:
+            self._seen[hit.id] = hit
+            self._seen.move_to_end(hit.id)
+        while len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
 
     async def close(self) -> None:
         """Close the connections."""
