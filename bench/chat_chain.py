@@ -47,6 +47,9 @@ class InstantSearch:
     async def search(self, question: str, count: int) -> Found:
         return Found(HITS[:count], "v1")
 
+    def passage(self, key: str) -> Hit | None:
+        return next((hit for hit in HITS if hit.id == key), None)
+
     async def close(self) -> None:
         pass
 
