@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from yaoki.core.faults.category import Recoverability
 from yaoki.core.faults.classifier import classify
+from yaoki.core.faults.errors import Rejected
 from yaoki.core.pipeline.pipeline import Pipeline
 from yaoki.core.policies.backoff import constant, exponential
 from yaoki.core.policies.breaker import CircuitBreaker
@@ -108,7 +109,8 @@ def git_retry(**parameters: Any) -> Retry:
 
 
 def _heals_soon(error: BaseException) -> bool:
-    return isinstance(error, Exception) and classify(error).recoverability < Recoverability.SEVERE
+    # A refusal by a policy of ours is no answer of the remote's: to wait for it is the caller's decision.
+    return isinstance(error, Exception) and not isinstance(error, Rejected) and classify(error).recoverability < Recoverability.SEVERE
 
 
 def standard_breaker(**parameters: Any) -> CircuitBreaker:

@@ -18,6 +18,7 @@ from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, read_regular, remove, write_whole
+from yaoki.systems.repopool.git.folder import digest_size_of
 from yaoki.systems.repopool.git.packs import link_packs
 from yaoki.systems.repopool.git.refs import packed
 
@@ -228,8 +229,9 @@ class Quarantine:
     # --- use ------------------------------------------------------------------------------------------------------------
 
     def restore(self, ticket: str, target: Path) -> None:
-        """Write a kept work tree into the folder `target`, which must be empty or missing: a repository of its own, in which all
-        kept commits are branches `quarantine/…`, and the files are as they were. Renamed folders are copied where they were.
+        """Write a kept work tree into the folder `target`, which must be empty or missing: a repository of its own, in which the files
+        are as they were, and all kept commits have names: `refs/quarantine/…`, branches also `quarantine/…`. Renamed folders are copied
+        where they were.
 
         Raises PoolManagerError.
         """
@@ -249,10 +251,12 @@ class Quarantine:
     def _check_out(self, entry: Entry, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
         git_dir = target / ".git"
-        self.git.run(None, ["init", "--quiet", "--template=", "--", str(target)])
+        kind = "sha256" if digest_size_of(self.folder) == 32 else "sha1"
+        self.git.run(None, ["init", "--quiet", "--template=", f"--object-format={kind}", "--", str(target)])
         kept = f"{PREFIX}{entry.ticket}/"
         words = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", str(self.folder)]
-        self.git.run(git_dir, [*words, f"+{kept}*:refs/heads/quarantine/*"], remote=True)
+        specs = [f"+{kept}*:{PREFIX}*", f"+{kept}heads/*:refs/heads/quarantine/*", f"+{kept}tags/*:refs/tags/quarantine/*"]
+        self.git.run(git_dir, [*words, *specs], remote=True)
         start = entry.refs.get("head", entry.base)
         branch = "refs/heads/restored"
         self.git.run(git_dir, ["update-ref", branch, start])

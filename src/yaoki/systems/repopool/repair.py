@@ -122,6 +122,9 @@ def repair(workspace: Workspace, *, ticket: str, reason: str = "damaged", holder
                 if isinstance(error, GitOperationError) and error.failure is Failure.NO_SPACE:
                     raise
                 problem = str(error)
+                if name == RUNGS[3]:
+                    # Without a mirror no other rung has anything to build from.
+                    break
                 continue
             if entry is not None:
                 kept.append(entry)
@@ -141,15 +144,14 @@ def _climbs(found: list[Damage]) -> list[tuple[str, Callable[..., Entry | None]]
         (RUNGS[2], rebuild_tree),
         (RUNGS[3], rebuild_mirror),
     ]
-    kinds = {damage.kind for damage in found}
-    if DamageClass.BAD_MIRROR in kinds:
-        # A slot alone is not mended by a mirror that is broken.
-        return [(RUNGS[3], _mirror_first), *climbs[:2]] if kinds == {DamageClass.BAD_MIRROR} else climbs[2:]
+    if any(damage.kind is DamageClass.BAD_MIRROR for damage in found):
+        # What seems to be wrong with the slot may come from its mirror.
+        return [(RUNGS[3], _mirror_first), *climbs[:2]]
     return climbs
 
 
 def _mirror_first(workspace: Workspace, *, ticket: str, reason: str, holder: str) -> Entry | None:
-    """The slot itself is well: only the mirror is made anew."""
+    """Only the mirror is made anew; the slot is looked at again."""
     rebuild(workspace.mirror, workspace.quarantine)
     return None
 

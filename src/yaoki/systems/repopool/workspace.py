@@ -170,7 +170,12 @@ class Workspace:
         if not proof.git_holds(self.slot) or not proof.tree_holds(self.slot):
             return False
         words = ["diff-files", "--quiet", "--ignore-submodules=all"]
-        return git.run(self.slot.control, words, tree=self.slot.tree, allowed=(0, 1)).exit_code == 0
+        try:
+            return git.run(self.slot.control, words, tree=self.slot.tree, allowed=(0, 1)).exit_code == 0
+        except GitOperationError as error:
+            if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+                raise
+            return False
 
     def _bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
         """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
@@ -331,7 +336,7 @@ class Workspace:
             self._ensure_control(git, base)
             found = changes(git, slot, tracked_of(git, slot), self.policy.keep_ignored)
             seen = survey(slot.git, digest_size=self._digest_size())
-            lines = [f"changed: {path}" for path in found.changed] + [f"untracked: {path}" for path in found.untracked]
+            lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
             lines += [f"nested repository: {path}" for path in found.repositories]
             known = {base.commit, *references(self.mirror.folder).ids.values(), *seen.published}
             lines += [f"commit: {name} {tip}" for name, tip in seen.tips.items() if tip not in known]
