@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from yaoki.cli import chat_index, chat_services
+from yaoki.cli import chat_index, chat_services, chat_vector
 from yaoki.cli.problems import plainly
 
 __all__ = ["app"]
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command()(chat_services.serve)
 app.command()(chat_services.llm)
 app.command("index")(chat_index.index)
+app.command("vector")(chat_vector.vector)
 
 
 class Part(StrEnum):

@@ -25,6 +25,10 @@ def run_chat(options: Mapping[str, object], config: Path | None, *, at_a_termina
 
     Raises ConfigurationError for wrong settings, CannotStartError and ChatIndexError for what keeps it from starting.
     """
+    from yaoki.systems.chat.embeddings.threads import one_thread_each
+
+    # Before anything imports numpy.
+    one_thread_each()
     from yaoki.service.configuration import load
     from yaoki.service.data_directory import Instance, data_directory
     from yaoki.service.logs import setup_logs
@@ -59,6 +63,7 @@ class _Terminal:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._told = -1
+        self._finished = False
 
     def listening(self, address: str, opening: Opening) -> None:
         self._instance.address = address
@@ -110,6 +115,9 @@ class _Terminal:
     def _finish(self, preparation: Preparation) -> None:
         index = preparation.index
         assert index is not None
+        if self._finished:
+            return
+        self._finished = True
         self.end()
         for notice in index.notices:
             typer.echo(notice, err=True)

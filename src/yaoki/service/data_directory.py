@@ -69,12 +69,12 @@ class Instance:
     """The one running instance of `system` on a data folder; a context manager.
 
     `acquire` takes the lock or raises CannotStartError, which says who holds it. `address` may be set to where the service can
-    be reached, for whoever finds the lock taken.
+    be reached, for whoever finds the lock taken. `lock_file`: its name in the folder; systems with different names share a folder.
     """
 
-    def __init__(self, system: str, place: str | os.PathLike[str]) -> None:
+    def __init__(self, system: str, place: str | os.PathLike[str], *, lock_file: str = LOCK_FILE) -> None:
         self.system = system
-        self.file: Path = Path(place) / LOCK_FILE
+        self.file: Path = Path(place) / lock_file
         self._lock = FileLock(self.file)
         self._facts: dict[str, object] = {}
 

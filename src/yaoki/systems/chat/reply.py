@@ -32,7 +32,8 @@ class Reply:
 
     `notice`: None in mode normal, text otherwise. `engine`: who wrote the message. `entries`: the sources it quotes.
     `cached_age`: seconds since a cached answer was written, None for any other. `degraded`: what failed. `truncated`: whether
-    the message is the beginning of an answer whose end never came.
+    the message is the beginning of an answer whose end never came. `retrieval`: how the passages were found, `hybrid` or
+    `lexical`; None where nothing was searched, or the search does not say.
     """
 
     message: str
@@ -44,6 +45,7 @@ class Reply:
     cached_age: float | None = None
     degraded: tuple[Degraded, ...] = ()
     truncated: bool = False
+    retrieval: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The reply as JSON. `entries` is for whoever shows more than the message."""
@@ -56,6 +58,7 @@ class Reply:
                 {"id": entry.id, "title": entry.title, "score": entry.score, "source": entry.source} for entry in self.entries
             ],
             "request_id": self.request_id,
+            "retrieval": self.retrieval,
             "degraded": [each.to_dict() for each in self.degraded],
             "entries": [entry.to_dict() for entry in self.entries],
         }

@@ -21,25 +21,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.exceptions import HTTPException
 
 from yaoki.core import deadline
-from yaoki.core.faults.errors import OverloadedError
-from yaoki.observe.request_id import current_request, new_request_id
-from yaoki.service.disconnect import CallerGoneError, ClosingStream, while_connected
+from yaoki.service.disconnect import ClosingStream, while_connected
 from yaoki.service.guard import ActionGuard, foreign
 from yaoki.systems.chat.message import RefusedError, read_body, read_json, read_message
+from yaoki.systems.chat.refusals import request_id
 from yaoki.systems.chat.switches import FAULTS, FaultName
 from yaoki.systems.chat.turn import language
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from yaoki.service.tokens import Token
     from yaoki.systems.chat.message import Message
     from yaoki.systems.chat.service import ChatService
 
-__all__ = ["add_refusals", "router"]
+__all__ = ["router"]
 
 AcceptLanguage = Annotated[str | None, Header(alias="Accept-Language")]
 
@@ -70,7 +66,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
         """Reply to a message."""
         message = await read(request)
         with deadline.from_headers(request.headers):
-            work = service.reply(message, accept_language, _request_id())
+            work = service.reply(message, accept_language, request_id())
             reply = await while_connected(request.receive, work)
         return JSONResponse(reply.to_dict(), headers={"Content-Language": language(accept_language), **_NEVER_KEPT})
 
@@ -79,7 +75,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
         """Reply to a message as the text is written."""
         message = await read(request)
         with deadline.from_headers(request.headers):
-            events = await service.stream(message, accept_language, _request_id())
+            events = await service.stream(message, accept_language, request_id())
         headers = {"Content-Language": language(accept_language), "X-Accel-Buffering": "no", **_NEVER_KEPT}
         return ClosingStream(events, media_type="text/event-stream", headers=headers)
 
@@ -135,37 +131,3 @@ def router(service: ChatService, token: Token) -> APIRouter:
         return JSONResponse({"token": token.reveal()}, headers=_NEVER_KEPT)
 
     return routes
-
-
-def add_refusals(app: FastAPI) -> None:
-    """Answer every refusal in one form: `{"error", "reason", "request_id"}`."""
-
-    @app.exception_handler(RefusedError)
-    async def refused(_: Request, error: RefusedError) -> JSONResponse:
-        headers = {"Retry-After": "1"} if error.status == 429 else {}
-        return _refusal(error.status, error.error, error.reason, headers)
-
-    @app.exception_handler(OverloadedError)
-    async def overloaded(_: Request, __: OverloadedError) -> JSONResponse:
-        return _refusal(429, "too_many", "too much is asked at once; try again in a second", {"Retry-After": "1"})
-
-    @app.exception_handler(CallerGoneError)
-    async def gone(_: Request, __: CallerGoneError) -> Response:
-        # Nobody reads it.
-        return Response(status_code=499)
-
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
-        names = {401: "token_wrong", 403: "foreign", 404: "not_found", 405: "method_not_allowed"}
-        return _refusal(
-            error.status_code, names.get(error.status_code, "refused"), str(error.detail), dict(error.headers or {})
-        )
-
-
-def _refusal(status: int, error: str, reason: str, headers: dict[str, str]) -> JSONResponse:
-    body = {"error": error, "reason": reason, "request_id": _request_id()}
-    return JSONResponse(body, status, {**_NEVER_KEPT, **headers})
-
-
-def _request_id() -> str:
-    return current_request.get() or new_request_id()

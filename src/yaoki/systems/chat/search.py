@@ -25,10 +25,14 @@ SEEN = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found: the passages, best first; none where nothing matches. `version`: of the index that was searched, or ""."""
+    """What a search found: the passages, best first; none where nothing matches.
+
+    `version`: of the index that was searched, or "". `retrieval`: how it searched, `hybrid` or `lexical`; "" if it does not say.
+    """
 
     hits: tuple[Hit, ...]
     version: str = ""
+    retrieval: str = ""
 
 
 class Search(Protocol):
@@ -67,7 +71,8 @@ class IndexSearch:
         index = self._index()
         assert index is not None
         # Off the event loop, so that a Timeout can end the wait for it.
-        return Found(tuple(await asyncio.to_thread(index.search, question, count)), index.version)
+        found = await asyncio.to_thread(index.find, question, count)
+        return Found(tuple(found.hits), found.version, found.retrieval)
 
     def passage(self, key: str) -> Hit | None:
         """Any passage of the index."""
@@ -98,8 +103,9 @@ class HttpSearch:
         except ValueError as error:
             raise WrongPayloadError(f"{self._service.url}/search answered a result that is none: {error}") from error
         self._remember(hits)
-        version = answered.get("index_version")
-        return Found(hits, version if isinstance(version, str) else "")
+        version, retrieval = answered.get("index_version"), answered.get("retrieval")
+        known = retrieval if retrieval in ("hybrid", "lexical") else ""
+        return Found(hits, version if isinstance(version, str) else "", known)
 
     def passage(self, key: str) -> Hit | None:
         """A passage that was found lately: a search service need not offer its passages one by one."""
@@ -118,4 +124,5 @@ class HttpSearch:
 
 
 def _readable(hit: Hit) -> Hit:
-    return Hit(text_of(hit.id), text_of(hit.text), hit.score, text_of(hit.title), text_of(hit.signature), text_of(hit.source))
+    title, signature, source = text_of(hit.title), text_of(hit.signature), text_of(hit.source)
+    return Hit(text_of(hit.id), text_of(hit.text), hit.score, title, signature, source, hit.similarity)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from yaoki.core.shutdown import Shutdown
     from yaoki.systems.chat.answerer import Answerer
     from yaoki.systems.chat.configuration import ChatConfiguration
+    from yaoki.systems.chat.embeddings.embedder import Embedder
     from yaoki.systems.chat.message import Message
     from yaoki.systems.chat.reply import Reply
     from yaoki.systems.chat.search import Search
@@ -72,7 +73,7 @@ class ChatService:
         self.configuration = configuration
         self.shutdown = shutdown
         self.opening = Opening()
-        self.preparation = None if configuration.vector_url else Preparation(folder, self._prepared)
+        self.preparation = None if configuration.vector_url else Preparation(folder, self._prepared, configuration)
         """How far the index of this process is; None where another service searches."""
         self._watch = watch
         # Contain: two dependencies, each behind a pipeline of its own, and a bound on what is answered at once.
@@ -84,7 +85,7 @@ class ChatService:
         self.turns = Turns(
             self.retrieval,
             self.answering,
-            cache=AnswerCache(),
+            cache=AnswerCache(embedder=self._embedder),
             faq=Faq(),
             conversations=Conversations(),
             progress=lambda: 100 if self.preparation is None else self.preparation.percent,
@@ -206,6 +207,10 @@ class ChatService:
 
     def _index(self) -> ChatIndex | None:
         return None if self.preparation is None else self.preparation.index
+
+    def _embedder(self) -> Embedder | None:
+        index = self._index()
+        return None if index is None else index.embedder
 
     def _prepared(self) -> None:
         assert self.preparation is not None

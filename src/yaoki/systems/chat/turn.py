@@ -197,6 +197,7 @@ class Turn:
             cached_age=age,
             degraded=(*_degraded(VECTOR, self._found), *_degraded(LLM, written)),
             truncated=written.failed and bool(self._streamed),
+            retrieval=None if self._found.value is None else self._found.value.retrieval or None,
         )
 
 

@@ -70,11 +70,12 @@ class Hit:
 class Found:
     """What a search found. `hits`: best first.
 
-    `retrieval`: how it searched, by words and meaning (`hybrid`) or by words alone (`lexical`). `reason`: why not by meaning,
-    one word; None where it did, or where there is no embedder.
+    `version`: of the index. `retrieval`: how it searched, by words and meaning (`hybrid`) or by words alone (`lexical`).
+    `reason`: why not by meaning, one word; None where it did, or where there is no embedder.
     """
 
     hits: list[Hit]
+    version: str
     retrieval: Retrieval
     reason: str | None = None
 

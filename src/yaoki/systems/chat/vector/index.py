@@ -123,7 +123,7 @@ class ChatIndex:
         meant, reason = serving.embedded(query)
         if meant is None or vectors is None:
             hits = [_hit(content, number, score) for number, score in content.by_words(query, k)]
-            return Found(hits, "lexical", reason)
+            return Found(hits, content.version, "lexical", reason)
         ranking = content.by_words_and_meaning(query, meant, vectors, k)
         # While some meanings are missing the nearest one may be among them, so similarity tells nothing yet.
         complete = vectors.complete
@@ -132,6 +132,7 @@ class ChatIndex:
                 _hit(content, number, score, vectors.similarity(number, meant) if complete else None)
                 for number, score in ranking
             ],
+            content.version,
             "hybrid",
         )
 
@@ -193,9 +194,13 @@ class ChatIndex:
             return True
 
     def wait_for_change(self, seconds: float) -> None:
-        """Return when documents have changed here, or after this time."""
+        """Return when documents have changed here, when `wake` is called, or after this time."""
         self._changed.wait(seconds)
         self._changed.clear()
+
+    def wake(self) -> None:
+        """Let whoever waits for a change go on."""
+        self._changed.set()
 
     def _write_locked(self, write: Callable[[store.Change], T]) -> T:
         try:
@@ -236,10 +241,15 @@ class ChatIndex:
             return vectors.known, vectors.wanted
 
     def _take_locked(self, content: Content, embedder: Embedder | None) -> None:
+        before = self._serving
         vectors = None
         if embedder is not None:
             vectors = Vectors(content.keys(embedder.understands), embedder.dimensions)
-            found, self._read_on = embedding_store.read(self.file, embedder.name, embedder.dimensions)
+            if before.vectors is not None and before.embedder is embedder:
+                vectors.take(before.vectors)
+            else:
+                self._read_on = 0
+            found, self._read_on = embedding_store.read(self.file, embedder.name, embedder.dimensions, self._read_on)
             vectors.add(found)
         self._serving = _Serving(content, vectors, embedder)
 

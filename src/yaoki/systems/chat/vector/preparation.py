@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
 from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
     from yaoki.systems.chat.vector.progress import Progress
 
 __all__ = ["Preparation", "PreparationStoppedError"]
@@ -22,9 +24,12 @@ class PreparationStoppedError(Exception):
 
 
 class Preparation:
-    """Opens the index, or builds it. `listener` is called in the event loop whenever something has changed."""
+    """Opens the index, or builds it, and keeps it up to date from then on: by words it answers at once, by meaning when it can.
 
-    def __init__(self, folder: Path, listener: Callable[[], object]) -> None:
+    `listener` is called in the event loop whenever something has changed. `settings`: of the embedder; None for none.
+    """
+
+    def __init__(self, folder: Path, listener: Callable[[], object], settings: EmbeddingsConfiguration | None = None) -> None:
         self.index: ChatIndex | None = None
         self.stage = "opening the index"
         self.share = 0.0
@@ -32,6 +37,8 @@ class Preparation:
         """Seconds until the index was there, or None."""
         self._folder = folder
         self._listener = listener
+        self._settings = settings
+        self._upkeep: Upkeep | None = None
         self._stopped = False
         self._ready = asyncio.Event()
 
@@ -59,6 +66,9 @@ class Preparation:
         self.took = clock.now() - began
         self._ready.set()
         self._listener()
+        if self._settings is not None and not self._stopped:
+            self._upkeep = Upkeep(self.index, self._settings, lambda: loop.call_soon_threadsafe(self._kept_up))
+            self._upkeep.start()
 
     async def ready(self) -> ChatIndex:
         """The index, as soon as it is there."""
@@ -72,9 +82,20 @@ class Preparation:
         if (self.stage, self.percent) != before:
             self._listener()
 
+    def _kept_up(self) -> None:
+        if not self._stopped:
+            self._listener()
+
     def stop(self) -> None:
-        """End the build at its next step."""
+        """End the build at its next step, and the upkeep."""
         self._stopped = True
+        if self._upkeep is not None:
+            self._upkeep.end()
+
+    @property
+    def meanings(self) -> dict[str, Any] | None:
+        """How many passages have their vector: `model`, `embedded`, `of`, `problem`; None where there is no embedder."""
+        return None if self._upkeep is None else self._upkeep.to_dict()
 
     def to_dict(self) -> dict[str, Any]:
         """How far it is, as JSON."""
@@ -85,4 +106,6 @@ class Preparation:
             "percent": self.percent,
             "passages": 0 if index is None else len(index),
             "notices": [] if index is None else list(index.notices),
+            "retrieval": "lexical" if index is None else index.retrieval,
+            "meanings": self.meanings,
         }

@@ -22,10 +22,9 @@ class Vectors:
     `keys`: of the passages' texts, None where a text is not to be embedded. `wanted` and `known` count passages.
     """
 
-    __slots__ = ("_keys", "_matrix", "_places", "known", "wanted")
+    __slots__ = ("_matrix", "_places", "known", "wanted")
 
     def __init__(self, keys: Sequence[bytes | None], dimensions: int) -> None:
-        self._keys = keys
         self._matrix = np.zeros((len(keys), dimensions), np.float32)
         self._places: dict[bytes, list[int]] = {}
         for place, key in enumerate(keys):
@@ -47,9 +46,11 @@ class Vectors:
                 self.known += not self._matrix[place].any()
                 self._matrix[place] = vector
 
-    def missing(self) -> list[bytes]:
-        """The keys whose vectors are not known, each once, in the order of the passages."""
-        return [key for key, places in self._places.items() if not self._matrix[places[0]].any()]
+    def take(self, other: Vectors) -> None:
+        """Take the vectors that another matrix has of the same texts."""
+        for key in self._places:
+            if key in other._places and other._matrix[other._places[key][0]].any():
+                self.add({key: other._matrix[other._places[key][0]]})
 
     def search(self, query: Matrix, width: int) -> list[tuple[int, float]]:
         """The numbers and cosines of the `width` nearest passages, nearest first; only those with a cosine above zero."""
