@@ -110,7 +110,11 @@ def git_retry(**parameters: Any) -> Retry:
 
 def _heals_soon(error: BaseException) -> bool:
     # A refusal by a policy of ours is no answer of the remote's: to wait for it is the caller's decision.
-    return isinstance(error, Exception) and not isinstance(error, Rejected) and classify(error).recoverability < Recoverability.SEVERE
+    return (
+        isinstance(error, Exception)
+        and not isinstance(error, Rejected)
+        and classify(error).recoverability < Recoverability.SEVERE
+    )
 
 
 def standard_breaker(**parameters: Any) -> CircuitBreaker:
