@@ -11,13 +11,14 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run outage test test-browser test-driver coverage check format lint types imports bench bench-smoke api-snapshot docs build lock clean
+.PHONY: help run outage test test-browser test-pool test-driver coverage check format lint types imports bench bench-smoke api-snapshot docs build lock clean
 
 help:
 	@echo "make run           the chat: ask about Python, break a part of it, and see what you still get (ARGS: options of yaoki up)"
 	@echo "make outage        an example in the terminal: a server fails and comes back, and the caller keeps its answers"
 	@echo "make test          every test but those in a browser"
 	@echo "make test-browser  the tests in a browser; they need Chromium"
+	@echo "make test-pool     many processes on one repo pool, killed and forced out (half a minute)"
 	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
 	@echo "make coverage      every test, and the lines that none of them ran"
 	@echo "make check         format, lint, types, import contracts"
@@ -80,6 +81,9 @@ test: $(VENV)/.dev
 
 test-browser: $(VENV)/.dev
 	$(PY) -m pytest -m browser tests/systems
+
+test-pool: $(VENV)/.dev
+	$(PY) -m pytest -m pool tests/systems/repopool
 
 test-driver: $(VENV)/.dev
 	YAOKI_COMPILE=0 $(PY) -m pytest $(wildcard tests/unit tests/models tests/issues)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.systems.repopool.states import allocated, store_with
+from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import PoolManagerError, PoolNotFoundError, SlotNotFoundError, StaleLeaseError
 from yaoki.systems.repopool.leases import new_lease
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
@@ -97,6 +98,20 @@ def test_the_number_of_a_removed_slot_is_given_again(store: SqliteStore) -> None
     store.remove_slot(slot.slot_id, slot.fence)
 
     assert store.add_slot("web", new_lease()).slot_id == slot.slot_id
+
+
+def test_a_slot_that_is_added_again_knows_none_of_the_former_fences(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC W1: a holder of the removed slot is not taken for one of the new slot, even if the clock was set back."""
+    held = allocated(store)
+    store.remove_slot(held.slot_id, held.fence)
+    monkeypatch.setattr(clock, "wall", lambda: 1.0)
+
+    again = store.add_slot("web", new_lease())
+
+    assert again.slot_id == held.slot_id
+    assert again.fence > held.fence
 
 
 def test_a_slot_isolated_while_it_is_held_goes_to_error_when_it_is_given_back(store: SqliteStore) -> None:
@@ -202,13 +217,13 @@ MOUNTS = """\
 22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 30 22 0:40 / /srv rw - nfs4 server:/export rw
 31 30 8:2 / /srv/local rw shared:1 - xfs /dev/sdb rw
-32 22 0:41 / /mnt/my\\040share rw - cifs //host/share rw
+32 22 0:41 / /media/my\\040share rw - cifs //host/share rw
 """
 
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [("/var/pool", "ext4"), ("/srv/pool", "nfs4"), ("/srv/local/pool", "xfs"), ("/srvx", "ext4"), ("/mnt/my share", "cifs")],
+    [("/var/pool", "ext4"), ("/srv/pool", "nfs4"), ("/srv/local/pool", "xfs"), ("/srvx", "ext4"), ("/media/my share", "cifs")],
 )
 def test_the_file_system_of_a_folder_is_that_of_the_innermost_mount(tmp_path: Path, folder: str, kind: str) -> None:
     """SPEC W1: SQLite is refused where two hosts could write."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, StaleLeaseError
 from yaoki.systems.repopool.leases import held_for, is_mine, new_lease, owner_of, said
 from yaoki.systems.repopool.mending import isolation_for, mended
 from yaoki.systems.repopool.models import SlotState
@@ -74,7 +74,12 @@ class Release:
                 slot_id=slot_id,
                 way_out=f"recover_slot({slot_id!r})",
             )
-        self.reclaim(slot, reason)
+        try:
+            taken = self.taken(slot, reason)
+        except StaleLeaseError:
+            # He has given it back this moment. Whoever got it since is not meant.
+            return False
+        self.finished(taken, slot, reason=reason, by_holder=False)
         return True
 
     def reclaim(self, slot: Slot, reason: str) -> Slot:

@@ -24,7 +24,7 @@ SCHEMA: tuple[str, ...] = (
     """
     CREATE TABLE pools (
         name TEXT PRIMARY KEY, address TEXT NOT NULL, num_slots INTEGER NOT NULL, created_at REAL NOT NULL,
-        updated_at REAL NOT NULL, metadata TEXT NOT NULL DEFAULT '{}'
+        updated_at REAL NOT NULL, metadata TEXT NOT NULL DEFAULT '{}', highest_fence INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE slots (
         id TEXT PRIMARY KEY, repo TEXT NOT NULL REFERENCES pools (name), number INTEGER NOT NULL, state TEXT NOT NULL,

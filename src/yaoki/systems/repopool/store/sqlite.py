@@ -111,20 +111,27 @@ class SqliteStore:
     def add_slot(self, repo_name: str, lease: Lease) -> Slot:
         now = clock.wall()
         with self._connections.writing() as connection:
-            if connection.execute("SELECT 1 FROM pools WHERE name = ?", (repo_name,)).fetchone() is None:
+            row = connection.execute("SELECT highest_fence FROM pools WHERE name = ?", (repo_name,)).fetchone()
+            if row is None:
                 raise no_pool(repo_name)
+            # Above all fences of a former slot with this number, also of one whose row is lost: its holder may still live.
+            fence = max(row[0], int(now * 1000.0)) + 1
             taken = {number for (number,) in connection.execute("SELECT number FROM slots WHERE repo = ?", (repo_name,))}
             number = next(number for number in range(1, len(taken) + 2) if number not in taken)
             slot_id = slot_id_of(repo_name, number)
             connection.execute(
                 f"INSERT INTO slots (id, repo, number, state, fence, created_at, updated_at, {', '.join(LEASE)})"  # noqa: S608  # our own columns
-                f" VALUES (?, ?, ?, 'cleaning', 1, ?, ?{', ?' * len(LEASE)})",
-                (slot_id, repo_name, number, now, now, *lease_values(lease)),
+                f" VALUES (?, ?, ?, 'cleaning', ?, ?, ?{', ?' * len(LEASE)})",
+                (slot_id, repo_name, number, fence, now, now, *lease_values(lease)),
             )
             return self._read(connection, slot_id)
 
     def remove_slot(self, slot_id: str, fence: int) -> None:
         with self._connections.writing() as connection:
+            connection.execute(
+                "UPDATE pools SET highest_fence = max(highest_fence, ?) WHERE name = (SELECT repo FROM slots WHERE id = ?)",
+                (fence, slot_id),
+            )
             gone = connection.execute("DELETE FROM slots WHERE id = ? AND fence = ?", (slot_id, fence))
             self._check(connection, slot_id, fence, gone)
 
