@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from yaoki.core.pipeline.call import Call
 
-__all__ = ["HEADER", "NEVER", "current", "from_headers", "headers", "remaining", "within"]
+__all__ = ["HEADER", "NEVER", "current", "from_headers", "headers", "remaining", "shielded", "within"]
 
 NEVER = float("inf")
 
@@ -100,6 +100,32 @@ class within:  # noqa: N801  # reads as a statement: `with within(2.0):`
         except ValueError:
             # The garbage collector closes an abandoned generator in another context than its own, where nothing was set.
             return
+
+
+class shielded:  # noqa: N801  # reads as a statement: `with shielded(60.0):`
+    """A block of synchronous code that no deadline around it reaches; it has `seconds` of its own, which may be infinite.
+
+    For what must be done although the request is over: giving back what it took. Raises ValueError for NaN.
+    """
+
+    __slots__ = ("_block", "_set_aside")
+
+    def __init__(self, seconds: float) -> None:
+        self._block = within(seconds)
+        self._set_aside: list[tuple[float, Token[float]]] = []
+
+    def __enter__(self) -> shielded:
+        own = cell()
+        self._set_aside.append((own.deadline, context.set(NEVER)))
+        own.deadline = NEVER
+        self._block.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._block.__exit__(kind, error, traceback)
+        mine, token = self._set_aside.pop()
+        cell().deadline = mine
+        context.reset(token)
 
 
 def headers() -> dict[str, str]:

@@ -11,8 +11,10 @@ import pytest
 
 from tests.systems.repopool.conftest import git
 from tests.systems.repopool.states import dead_lease
+from yaoki.core import deadline
 from yaoki.systems.repopool import PoolManager, Slot, SlotState
 from yaoki.systems.repopool.errors import (
+    CleanupError,
     ConfigValidationError,
     LockTimeoutError,
     NoAvailableSlotError,
@@ -274,6 +276,21 @@ def test_force_takes_the_slot_from_a_living_holder_and_keeps_his_work(make_manag
         slot.release()
 
 
+def test_what_a_holder_writes_after_he_was_forced_out_is_kept_and_reaches_nobody(make_manager: Make) -> None:
+    """SPEC W3: he may still have files open."""
+    manager = make_manager(slots=1)
+    slot = manager.allocate_slot("web")
+    with (slot.slot_path / "work.txt").open("w") as late:
+        manager.release_slot(ONE, force=True)
+        late.write("written late")
+
+    again = manager.allocate_slot("web")
+
+    assert not (again.slot_path / "work.txt").exists()
+    files = manager.quarantine("web").layout.set_aside.rglob("work.txt")
+    assert [file.read_text() for file in files] == ["written late"]
+
+
 def test_a_slot_that_was_not_cleaned_is_cleaned_before_the_next_has_it(make_manager: Make) -> None:
     """SPEC W1: cleanup=False defers the cleaning, and does not leave it out."""
     manager = make_manager(slots=1)
@@ -319,6 +336,35 @@ def test_a_broken_slot_is_mended_before_it_is_handed_out(make_manager: Make) -> 
     slot = manager.allocate_slot("web")
 
     assert git(slot.slot_path, "status", "--porcelain") == ""
+
+
+def test_a_slot_is_given_back_after_the_deadline_of_its_holder(make_manager: Make) -> None:
+    """SPEC T1: the request is over, and the slot is to be clean all the same."""
+    manager = make_manager(slots=1)
+    slot = manager.allocate_slot("web")
+    (slot.slot_path / "work.txt").write_text("mine")
+
+    with deadline.within(0.0):
+        slot.release()
+
+    assert manager.get_pool("web").slots[0].is_available()
+    assert kept(manager) == 1
+
+
+def test_cleaning_has_its_time(make_manager: Make) -> None:
+    """Defect 19 of the original: cleanup_timeout was read by nobody."""
+    manager = make_manager(slots=1)
+    slot = manager.allocate_slot("web")
+    (slot.slot_path / "work.txt").write_text("mine")
+    manager.config.cleanup_timeout = 1e-6
+
+    with pytest.raises(CleanupError, match="cleanup_timeout"):
+        slot.release()
+
+    assert manager.get_pool("web").slots[0].state is SlotState.ERROR
+    manager.auto_recover()
+    assert manager.get_pool("web").slots[0].is_available()
+    assert kept(manager) == 1
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------------

@@ -158,6 +158,20 @@ def test_a_manager_that_died_at_work_is_cleaned_up_after(make_manager: Make) -> 
     assert state(manager) is SlotState.AVAILABLE
 
 
+def test_a_slot_that_a_living_manager_has_left_is_reclaimed(make_manager: Make) -> None:
+    """Defect 15 of the original: what failed on a full disk stayed unusable when there was space again."""
+    manager = make_manager(slots=1)
+    slot = manager.get_pool("web").slots[0]
+    store_of(manager).take(ONE, slot.fence, hours_ago(new_lease("release_slot"), 1))
+    with manager.lock_manager.acquire_slot_lock(ONE):
+        manager.auto_recover()
+        assert state(manager) is SlotState.CLEANING
+
+    manager.auto_recover()
+
+    assert state(manager) is SlotState.AVAILABLE
+
+
 @pytest.mark.parametrize(("hours", "asked", "found"), [(25, 24, True), (23, 24, False), (0, 0, True)])
 def test_long_allocated_slots_are_found_by_their_age(make_manager: Make, hours: float, asked: float, found: bool) -> None:
     """SPEC W2: 24 hours by default, and 0 means every allocated slot."""

@@ -331,3 +331,28 @@ def test_t1_a_header_of_zero_is_a_deadline_that_has_passed() -> None:
     """SPEC T1: a call whose deadline has passed is not started."""
     with deadline.from_headers({deadline.HEADER: "0"}), pytest.raises(TimeoutError, match="the call was not started"):
         Timeout(None).call(pytest.fail)
+
+
+def test_a_shielded_block_has_a_deadline_of_its_own(virtual_clock: VirtualClock) -> None:
+    """SPEC T1: what was taken is given back although the request is over."""
+    with deadline.within(0.0):
+        with deadline.shielded(5.0):
+            assert deadline.remaining() == 5.0
+            with deadline.within(2.0):
+                assert deadline.remaining() == 2.0
+        assert deadline.remaining() == 0.0
+    assert deadline.current() == deadline.NEVER
+
+
+def test_a_shielded_block_is_not_reached_by_the_deadline_of_a_running_call(virtual_clock: VirtualClock) -> None:
+    """SPEC T1: the deadline of a Timeout around it counts as well."""
+    seen: list[float] = []
+
+    @Timeout(1.0)
+    def call() -> None:
+        with deadline.shielded(deadline.NEVER):
+            seen.append(deadline.remaining())
+        seen.append(deadline.remaining())
+
+    call()
+    assert seen == [deadline.NEVER, 1.0]

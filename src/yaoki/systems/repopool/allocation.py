@@ -54,9 +54,9 @@ class Allocation:
         try:
             slot = self._allocate(name, metadata or {}, lease, timeout, given_up)
         except PoolManagerError:
-            self._count(name, failed_allocations=1)
+            self._resources.count(name, failed_allocations=1)
             raise
-        self._count(name, allocations=1, allocation_seconds=clock.now() - started)
+        self._resources.count(name, allocations=1, allocation_seconds=clock.now() - started)
         return slot
 
     def _allocate(
@@ -69,8 +69,11 @@ class Allocation:
     ) -> Slot:
         without: set[str] = set()
         problem: PoolManagerError | None = None
+        if self._resources.options(name).fetch_on_allocate:
+            # A remote that does not answer is no reason to refuse: the slot says how old its mirror is.
+            address = self._resources.pool(name).repo_url
+            self._resources.mirror(name, address).refresh(older_than=self._resources.config.fetch_ttl)
         until = clock.now() + (timeout or 0.0)
-        fetch = self._resources.options(name).fetch_on_allocate
         while True:
             left = None if timeout is None else max(0.0, until - clock.now())
             try:
@@ -84,10 +87,6 @@ class Allocation:
                     slot_id=problem.slot_id,
                     way_out="detect_anomalies() says what is wrong with them",
                 ) from problem
-            if fetch:
-                # A remote that does not answer is no reason to refuse: the slot says how old its mirror is.
-                self._resources.mirror(name, slot.repo_url).refresh(older_than=self._resources.config.fetch_ttl)
-                fetch = False
             try:
                 return self._hand_out(slot, metadata, lease)
             except LockTimeoutError:
@@ -121,7 +120,7 @@ class Allocation:
         )
         given.staleness_seconds = workspace.mirror.staleness()
         if prepared.proven:
-            self._count(slot.repo_name, cache_hits=1)
+            self._resources.count(slot.repo_name, cache_hits=1)
         return given
 
     def _prepared(self, workspace: Workspace, slot: Slot) -> Prepared:
@@ -145,10 +144,6 @@ class Allocation:
     def _is_ours(self, slot: Slot) -> bool:
         now = self._resources.store.slot(slot.slot_id)
         return now is not None and now.fence == slot.fence
-
-    def _count(self, repo_name: str, **amounts: float) -> None:
-        if self._resources.config.enable_metrics:
-            self._resources.store.count(repo_name, **amounts)
 
 
 def _working() -> Lease:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.parameters import duration
 from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leases import held_for, owner_of, said
+from yaoki.systems.repopool.leases import held_for, said
 from yaoki.systems.repopool.models import SlotState
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Detection:
         for slot in self._resources.store.slots():
             if only not in (None, slot.slot_id) or slot.state not in (SlotState.ALLOCATED, SlotState.CLEANING):
                 continue
-            owner = owner_of(slot)
+            owner = self._resources.owner_of(slot)
             facts = {"fence": slot.fence}
             if owner.dead:
                 yield Anomaly(DEAD_OWNER, slot.slot_id, f"{said(slot.lease)}: {owner.reason}", facts=facts)

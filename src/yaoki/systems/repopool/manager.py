@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
+from yaoki.core.parameters import duration
 from yaoki.core.recovery import RecoveryBusyError, Strategy
 from yaoki.core.recovery.strategy import strategy_of
 from yaoki.systems.repopool.allocation import Allocation
@@ -357,7 +358,7 @@ class PoolManager:
             if strategy is not None
             else Strategy(
                 "auto_recover",
-                long_allocated_after=max_allocation_hours * 3600.0,
+                long_allocated_after=duration("max_allocation_hours", max_allocation_hours, zero=True) * 3600.0,
                 force_release=force_release_long_allocated,
                 recover_corrupted=recover_corrupted,
                 clean_orphaned_locks=cleanup_orphaned_locks,

@@ -85,9 +85,9 @@ class Metrics:
 
     def count_recovery(self, figures: dict[str, int], report: RecoveryReport, reclaimed: int) -> None:
         """Add what a recovery has done."""
-        if self._resources.config.enable_metrics and not report.dry_run:
+        if not report.dry_run:
             amounts = {name: float(figures[figure]) for name, figure in RECOVERY_COUNTERS.items()}
-            self._resources.store.count("", owners_reclaimed=float(reclaimed), **amounts)
+            self._resources.count("", owners_reclaimed=float(reclaimed), **amounts)
 
     def _pool(self, name: str) -> dict[str, Any]:
         summary, allocation = self.summary(name), self.allocation(name)

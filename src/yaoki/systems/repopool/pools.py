@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.parameters import whole
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError
-from yaoki.systems.repopool.leases import new_lease, owner_of, said
+from yaoki.systems.repopool.leases import new_lease, said
 from yaoki.systems.repopool.locks import hold
 from yaoki.systems.repopool.mending import isolation_for
 from yaoki.systems.repopool.models import SlotState
@@ -82,7 +82,7 @@ class Pools:
             number = max(num_slots, len(pool.slots), self._highest_on_disk(name))
             store.set_num_slots(name, number)
             for slot in pool.slots:
-                if slot.state is SlotState.CLEANING and owner_of(slot).dead:
+                if slot.state is SlotState.CLEANING and self._resources.owner_of(slot).dead:
                     self._build(self._release.taken(slot, "create_pool"))
             while len(self._resources.pool(name).slots) < number:
                 self._add(name, "create_pool")
@@ -130,7 +130,7 @@ class Pools:
     # --- inside
 
     def _whole(self, pool: Pool) -> bool:
-        unfinished = any(slot.state is SlotState.CLEANING and owner_of(slot).dead for slot in pool.slots)
+        unfinished = any(slot.state is SlotState.CLEANING and self._resources.owner_of(slot).dead for slot in pool.slots)
         return len(pool.slots) >= pool.num_slots and not unfinished
 
     def _highest_on_disk(self, name: str) -> int:

@@ -31,7 +31,6 @@ from yaoki.core.recovery import (
 )
 from yaoki.systems.repopool.detection import DEAD_OWNER, TIER
 from yaoki.systems.repopool.errors import PoolManagerError, StaleLeaseError
-from yaoki.systems.repopool.leases import owner_of
 from yaoki.systems.repopool.liveness import occupants
 from yaoki.systems.repopool.mending import command_for
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
@@ -131,7 +130,7 @@ class PoolRecovery:
 
     def _take_back(self, attempt: Attempt) -> None:
         slot = self._resources.store.slot(attempt.subject)
-        if slot is not None and slot.state in (SlotState.ALLOCATED, SlotState.CLEANING) and owner_of(slot).dead:
+        if slot is not None and slot.state in (SlotState.ALLOCATED, SlotState.CLEANING) and self._resources.owner_of(slot).dead:
             self._release.reclaim(slot, attempt.anomaly.detail)
 
     def _release_by_force(self, attempt: Attempt) -> None:
@@ -204,7 +203,7 @@ class PoolRecovery:
 
     def _may_be_mended(self, slot: Slot) -> bool:
         if slot.state is SlotState.CLEANING:
-            return self._taken.get(slot.slot_id) == slot.fence or owner_of(slot).dead
+            return self._taken.get(slot.slot_id) == slot.fence or self._resources.owner_of(slot).dead
         return slot.state is not SlotState.ALLOCATED
 
     def _forget(self, slot_id: str) -> None:
@@ -232,7 +231,7 @@ class PoolRecovery:
         if slot.fence == anomaly.facts["fence"]:
             return Verdict(False, "its owner has it still")
         # Somebody else has got it, or is at work on it: he has checked it, or will.
-        owner = owner_of(slot)
+        owner = self._resources.owner_of(slot)
         return Verdict(not owner.dead, owner.reason)
 
     def _why(self, slot: Slot) -> str:

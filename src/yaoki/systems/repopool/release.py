@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yaoki.core import deadline
 from yaoki.core.clock import clock
+from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, StaleLeaseError
-from yaoki.systems.repopool.leases import held_for, is_mine, new_lease, owner_of, said
+from yaoki.systems.repopool.leases import held_for, is_mine, new_lease, said
 from yaoki.systems.repopool.mending import isolation_for, mended
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.store.refusals import stale_lease
@@ -92,7 +94,7 @@ class Release:
         until = clock.now() + self._resources.config.lock_timeout
         while True:
             slot = self._resources.slot(slot_id)
-            if slot.state is not SlotState.CLEANING or owner_of(slot).dead:
+            if slot.state is not SlotState.CLEANING or self._resources.owner_of(slot).dead:
                 return slot
             if clock.now() >= until:
                 raise LockTimeoutError(
@@ -119,10 +121,9 @@ class Release:
         store = self._resources.store
         if not cleanup:
             return store.offer(taken.slot_id, taken.fence, needs_cleaning=True)
-        holder = "" if former.lease is None else former.lease.holder
         try:
             with self._resources.working_on(taken) as workspace:
-                why, cause = self._clean(workspace, taken, former, reason, holder, by_holder)
+                why, cause = self._clean(workspace, taken, former, reason, by_holder)
                 head = workspace.head()
         except BaseException as error:
             self._give_up(taken, error)
@@ -138,12 +139,26 @@ class Release:
         return store.offer(taken.slot_id, taken.fence, branch=head.branch, commit=head.commit)
 
     def _clean(
-        self, workspace: Workspace, taken: Slot, former: Slot, reason: str, holder: str, by_holder: bool
+        self, workspace: Workspace, taken: Slot, former: Slot, reason: str, by_holder: bool
     ) -> tuple[str, PoolManagerError | None]:
+        seconds = self._resources.config.cleanup_timeout
         try:
-            workspace.clean(ticket=str(former.fence), reason=reason, holder=holder, taken=not by_holder)
+            # The holder's deadline has often passed when he gives back.
+            with deadline.shielded(seconds):
+                workspace.clean(
+                    ticket=str(former.fence),
+                    reason=reason,
+                    holder="" if former.lease is None else former.lease.holder,
+                    taken=not by_holder,
+                    alive=not by_holder and not self._resources.owner_of(former).dead,
+                )
+        except DeadlineExceededError as error:
+            late = CleanupError(f"it was not clean within {seconds:g} s (cleanup_timeout)", slot_id=taken.slot_id)
+            late.__cause__ = error
+            return str(late), late
         except PoolManagerError as error:
-            return mended(workspace, taken, error), error
+            with deadline.shielded(deadline.NEVER):
+                return mended(workspace, taken, error), error
         return "", None
 
     def _give_up(self, taken: Slot, error: BaseException) -> None:

@@ -9,8 +9,11 @@ from yaoki.systems.repopool.configuration import CleanupOptions, PoolConfig
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.layout import RepositoryLayout
+from yaoki.systems.repopool.leases import held_for, owner_of
+from yaoki.systems.repopool.liveness import Finding, Liveness
 from yaoki.systems.repopool.locks import LockManager
 from yaoki.systems.repopool.mirror import Mirror
+from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address, split_slot_id
 from yaoki.systems.repopool.quarantine import Quarantine
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.store.port import PoolStore
 
 __all__ = ["Resources"]
+
+
+LEFT_SECONDS = 60.0
+"""How long a manager may have a slot without working on it, which is between two lines of code."""
 
 
 class Resources:
@@ -63,6 +70,26 @@ class Resources:
         if slot is None:
             raise no_slot(slot_id)
         return slot
+
+    def owner_of(self, slot: Slot) -> Finding:
+        """Whether whoever has the slot lives; and if he is a manager, whether he is at work on it still."""
+        owner = owner_of(slot)
+        if slot.state is not SlotState.CLEANING or slot.lease is None or owner.verdict is not Liveness.LIVE:
+            return owner
+        if held_for(slot.lease) < LEFT_SECONDS or self.locks.is_locked(slot.slot_id):
+            return owner
+        # It could not note the end of its work, on a full disk for instance.
+        return Finding(Liveness.DEAD, f"{owner.reason}, but has left its work on the slot")
+
+    def count(self, repo_name: str, **amounts: float) -> None:
+        """Add to the counters of a pool, unless they are switched off."""
+        if not self.config.enable_metrics:
+            return
+        try:
+            self.store.count(repo_name, **amounts)
+        except PoolManagerError:
+            # A number that cannot be stored is no reason to withhold a slot.
+            return
 
     def options(self, repo_name: str) -> CleanupOptions:
         """How the slots of a pool are kept."""
