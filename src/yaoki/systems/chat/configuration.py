@@ -86,6 +86,9 @@ class ChatConfiguration(EmbeddingsConfiguration):
         5.0, ge=0.0, le=3600.0, description="How long answers must be better until the service reports it"
     )
 
+    balancer_wait: float = Field(
+        0.0, ge=0.0, le=3600.0, description="How long requests are still let in when the service is stopped, unready meanwhile"
+    )
     drain_timeout: Seconds = Field(30.0, description="How long requests in flight may take when the service is stopped")
 
     @property

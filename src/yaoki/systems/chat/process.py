@@ -69,7 +69,7 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
 
     Raises CannotStartError (the port is taken), or ChatIndexError (the index can neither be opened nor built).
     """
-    shutdown = Shutdown(drain_timeout=configuration.drain_timeout)
+    shutdown = Shutdown(drain_timeout=configuration.drain_timeout, balancer_wait=configuration.balancer_wait)
     service = ChatService(configuration, folder, shutdown, watch=watcher.preparing)
     failures: list[Exception] = []
 

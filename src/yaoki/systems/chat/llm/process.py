@@ -50,6 +50,6 @@ def run(configuration: ChatConfiguration, started: Callable[[str], object]) -> i
 
     Raises CannotStartError (the port is taken).
     """
-    shutdown = Shutdown(drain_timeout=configuration.drain_timeout)
+    shutdown = Shutdown(drain_timeout=configuration.drain_timeout, balancer_wait=configuration.balancer_wait)
     app = create_app(configuration, shutdown)
     return serve(app, shutdown=shutdown, host=configuration.host, port=configuration.llm_port, started=started)

@@ -43,7 +43,7 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
 
     Raises CannotStartError (the port is taken), or ChatIndexError (the index can neither be opened nor built).
     """
-    shutdown = Shutdown(drain_timeout=configuration.drain_timeout)
+    shutdown = Shutdown(drain_timeout=configuration.drain_timeout, balancer_wait=configuration.balancer_wait)
     service = VectorService(configuration, folder, shutdown, watch=watcher.preparing)
     failures: list[Exception] = []
     tasks: list[asyncio.Task[None]] = []
