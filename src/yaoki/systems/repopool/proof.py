@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.layout import SlotLayout
+    from yaoki.systems.repopool.snapshot import Snapshot
 
 __all__ = ["Proof"]
 
@@ -44,13 +45,13 @@ class Proof:
     content: str
 
     @staticmethod
-    def make(slot: SlotLayout, branch: str, commit: str, references: str, folders: list[str]) -> Proof:
-        """The proof of how the slot stands now. `folders`: those of its tree."""
+    def make(slot: SlotLayout, branch: str, commit: str, references: str, seen: Snapshot) -> Proof:
+        """The proof of how the slot stands now. `seen`: its tree, in which everything is as it must be."""
         inside = snapshot(slot.git, skip="")
         parts = [*inside.folders, *inside.files]
-        tree, git = marks_of(slot.tree, folders), marks_of(slot.git, parts)
+        tree, git = seen.marks, marks_of(slot.git, parts)
         content = _content(slot.git, parts)
-        return Proof(branch, commit, references, folders, tree.text, tree.settled, parts, git.text, git.settled, content)
+        return Proof(branch, commit, references, seen.folders, tree.text, tree.settled, parts, git.text, git.settled, content)
 
     @staticmethod
     def read(slot: SlotLayout) -> Proof | None:
@@ -74,7 +75,11 @@ class Proof:
 
     def tree_holds(self, slot: SlotLayout) -> bool:
         """Whether no name in the tree has changed; tracked files are git's to judge."""
-        return self.tree_settled and marks_of(slot.tree, self.folders).text == self.tree
+        return self.tree_settled and self.tree_looks(slot)
+
+    def tree_looks(self, slot: SlotLayout) -> bool:
+        """Whether the marks are the same, settled or not."""
+        return marks_of(slot.tree, self.folders).text == self.tree
 
     def git_holds(self, slot: SlotLayout) -> bool:
         """Whether nothing in `.git` has changed."""

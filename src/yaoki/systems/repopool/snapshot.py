@@ -24,13 +24,22 @@ __all__ = ["Marks", "Snapshot", "is_covered", "marks_of", "matches_any", "snapsh
 _TICK = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Times and inodes of the files and folders named. `settled`: whether the same text later proves that nothing changed."""
+
+    text: str
+    settled: bool
+
+
 @dataclass(slots=True)
 class Snapshot:
     """What `snapshot` has seen; paths are relative, with "/" between the parts.
 
     `files`: everything that is no folder. `folders`: the folders, "" for the root. `special`: those `files` that are neither regular
     nor links. `repositories`: folders that hold a `.git`, each a repository of somebody's; what is in them is not looked at. `kept`:
-    what a pattern has spared. `problems`: what could not be read.
+    what a pattern has spared. `problems`: what could not be read. `marks`: those of `folders`, each taken before its folder was read, so
+    that what comes later shows.
     """
 
     files: list[str] = field(default_factory=list)
@@ -39,6 +48,7 @@ class Snapshot:
     repositories: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    marks: Marks = field(default_factory=lambda: Marks("", settled=False))
 
 
 def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Snapshot:
@@ -49,8 +59,10 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Sna
     seen = Snapshot()
     base = os.fspath(root)
     waiting = [""]
+    marking = _Marking(base)
     while waiting:
         folder = waiting.pop()
+        mark = marking.of(folder)
         try:
             with os.scandir(f"{base}/{folder}" if folder else base) as entries:
                 found = list(entries)
@@ -58,6 +70,7 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Sna
             seen.problems.append(f"{folder or '.'}: {error.strerror or error}")
             continue
         seen.folders.append(folder)
+        marking.lines.append(mark)
         if folder and any(entry.name == ".git" for entry in found):
             seen.repositories.append(folder)
             continue
@@ -74,33 +87,35 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Sna
                 seen.files.append(path)
                 if not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
                     seen.special.append(path)
+    seen.marks = marking.marks()
     return seen
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Times and inodes of the files and folders named. `settled`: whether the same text later proves that nothing changed."""
-
-    text: str
-    settled: bool
 
 
 def marks_of(root: Path, paths: Iterable[str]) -> Marks:
     """The marks of `paths` under `root`, in their order; a path that is gone leaves a mark of its own."""
-    now = clock.wall()
-    base = os.fspath(root)
-    lines: list[str] = []
-    newest = 0
-    for path in paths:
+    marking = _Marking(os.fspath(root))
+    marking.lines.extend(map(marking.of, paths))
+    return marking.marks()
+
+
+class _Marking:
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.lines: list[str] = []
+        self._began = clock.wall()
+        self._newest = 0
+
+    def of(self, path: str) -> str:
         try:
-            status = os.lstat(f"{base}/{path}" if path else base)
+            status = os.lstat(f"{self.base}/{path}" if path else self.base)
         except OSError:
-            lines.append("-")
-            continue
+            return "-"
         changed = status.st_ctime_ns
-        newest = max(newest, changed)
-        lines.append(f"{changed} {status.st_mtime_ns} {status.st_ino} {status.st_mode}")
-    return Marks("\n".join(lines), newest / 1e9 < now - _TICK)
+        self._newest = max(self._newest, changed)
+        return f"{changed} {status.st_mtime_ns} {status.st_ino} {status.st_mode}"
+
+    def marks(self) -> Marks:
+        return Marks("\n".join(self.lines), self._newest / 1e9 < self._began - _TICK)
 
 
 def matches_any(path: str, patterns: Sequence[str]) -> bool:

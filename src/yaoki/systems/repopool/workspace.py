@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.layout import SlotLayout
     from yaoki.systems.repopool.mirror import Mirror
     from yaoki.systems.repopool.quarantine import Entry, Quarantine
+    from yaoki.systems.repopool.snapshot import Snapshot
 
 # No space, no quota, a file that may not grow.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -120,7 +121,7 @@ class Workspace:
         self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
         control.rename(slot.control)
         tree.rename(slot.tree)
-        self._prove(base, snapshot(slot.tree).folders)
+        self._prove(base, snapshot(slot.tree))
         return Prepared(base.branch, base.commit)
 
     def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
@@ -133,8 +134,12 @@ class Workspace:
 
     # --- for a tenant ---------------------------------------------------------------------------------------------------
 
-    def prepare(self, base: Base | None = None) -> Prepared:
+    def prepare(self, base: Base | None = None, *, verify: bool = False) -> Prepared:
         """Make a clean slot ready for a tenant: check it, bring it to `base` (default: the mirror's). No network.
+
+        A slot that was proven clean when it came back, and in which no name has changed since, is believed: that costs no process. A
+        program that a former tenant has left running could still write into a file that exists; no check here would stop it from doing
+        so a moment later, and what it writes is found, and kept, when the slot comes back. `verify`: ask git all the same.
 
         If it turns out not to be clean, what is there is kept first, ticket "found". Raises GitOperationError or CleanupError if it is
         damaged: then it must not be given out, but repaired.
@@ -151,7 +156,7 @@ class Workspace:
                 )
             wanted = base or self.mirror.base()
             proof = Proof.read(self.slot)
-            holds = proof is not None and self._holds(git, proof)
+            holds = proof is not None and (self._holds(git, proof, ask_git=verify) or self._settles(git, proof))
             if proof is None or not holds:
                 self._clean(git, Tenancy("found", "found when nobody had the slot", "", self._known_base().commit), taken=True)
                 proof = Proof.read(self.slot)
@@ -165,17 +170,33 @@ class Workspace:
             self._bring_to(git, wanted)
             return Prepared(wanted.branch, wanted.commit)
 
-    def _holds(self, git: Git, proof: Proof) -> bool:
-        """Whether the slot is as the proof says. One git process."""
+    def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True) -> bool:
+        """Whether the slot is as the proof says. One git process, or none."""
         if not proof.git_holds(self.slot) or not proof.tree_holds(self.slot):
             return False
-        words = ["diff-files", "--quiet", "--ignore-submodules=all"]
+        if not ask_git:
+            return True
+        # Unlike `diff-files` it writes an index in which files and index are equally old anew, so that git need not read them again.
+        words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
         try:
-            return git.run(self.slot.control, words, tree=self.slot.tree, allowed=(0, 1)).exit_code == 0
+            return not git.run(self.slot.control, words, tree=self.slot.tree).stdout
         except GitOperationError as error:
             if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
             return False
+
+    def _settles(self, git: Git, proof: Proof) -> bool:
+        """Whether a proof that was made too close to the last change is right, all files compared; then it is made anew."""
+        if not proof.git_holds(self.slot) or not proof.tree_looks(self.slot):
+            return False
+        found = changes(git, self.slot, tracked_of(git, self.slot), self.policy.keep_ignored)
+        if found or found.seen.problems or found.seen.marks.text != proof.tree:
+            return False
+        anew = Proof.make(self.slot, proof.branch, proof.commit, proof.references, found.seen)
+        if anew.git != proof.git or anew.content != proof.content:
+            return False
+        anew.write(self.slot)
+        return True
 
     def _bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
         """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
@@ -200,7 +221,7 @@ class Workspace:
                 slot_id=slot.slot_id,
                 way_out=f"run `yaoki pool recover {slot.slot_id}`",
             )
-        self._prove(base, seen.folders)
+        self._prove(base, seen)
 
     def _renew_git(self, base: Base) -> None:
         """Replace the tenant's `.git` by a new one, made beside it."""
@@ -214,9 +235,9 @@ class Workspace:
         fresh.rename(slot.git)
         remove(old)
 
-    def _prove(self, base: Base, folders: list[str]) -> None:
+    def _prove(self, base: Base, seen: Snapshot) -> None:
         references = _digest(self.mirror.slot_references())
-        Proof.make(self.slot, base.branch, base.commit, references, folders).write(self.slot)
+        Proof.make(self.slot, base.branch, base.commit, references, seen).write(self.slot)
 
     # --- after a tenant -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
@@ -180,7 +181,7 @@ class Git:
             settings += [*_REMOTE_SETTINGS, *(f"{name}={value}" for name, value in self.settings.items())]
         if durable:
             settings += _DURABLE
-        words = [self.program, *(word for setting in settings for word in ("-c", setting)), *arguments]
+        words = [_found(self.program), *(word for setting in settings for word in ("-c", setting)), *arguments]
         where = tree or git_dir
         started = clock.now()
         until = min(started + (self.timeout if timeout is None else timeout), deadline.current())
@@ -261,12 +262,33 @@ def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple
                 else:
                     said += chunk
                     del said[:-_STDERR_KEPT]
-    try:
-        process.wait(max(0.0, min(until - clock.now(), 3600.0)))
-    except subprocess.TimeoutExpired:
+    if not _ended(process, until):
         _kill(process)
         return bytes(read), bytes(said), False
     return bytes(read), bytes(said), True
+
+
+def _ended(process: subprocess.Popen[bytes], until: float) -> bool:
+    """Wait for the end of a process that says nothing more."""
+    seconds = max(0.0, min(until - clock.now(), 3600.0))
+    try:
+        # `Popen.wait` with a time looks again and again, with pauses in between.
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    try:
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(descriptor, selectors.EVENT_READ)
+            if not waiting.select(seconds):
+                return False
+    finally:
+        os.close(descriptor)
+    process.wait()
+    return True
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -305,6 +327,12 @@ def _quoted(folder: Path) -> str:
 
 def _missing(program: str) -> PoolManagerError:
     return PoolManagerError(f"{program} is not installed", way_out="install git 2.31 or newer")
+
+
+@lru_cache(maxsize=8)
+def _found(program: str) -> str:
+    """Where a program is; as it was named if it is nowhere, so that starting it says so."""
+    return shutil.which(program) or program
 
 
 @lru_cache(maxsize=8)
