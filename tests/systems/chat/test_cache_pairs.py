@@ -1,0 +1,33 @@
+"""The answer cache on strangers' pairs, by words alone: what `python -m bench.chat_cache` measures, held as a floor."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.systems.chat.labelled.sets import CachePair, PairKind, cache_pairs
+from yaoki.systems.chat.answer_cache.guards import disagreement
+from yaoki.systems.chat.answer_cache.question import read
+from yaoki.systems.chat.answer_cache.similarity import may_share_an_answer
+
+PARAPHRASES = [pair for pair in cache_pairs() if pair.kind is PairKind.PARAPHRASE]
+OTHERS = [pair for pair in cache_pairs() if pair.kind is not PairKind.PARAPHRASE]
+
+
+@pytest.mark.parametrize("pair", OTHERS, ids=lambda pair: pair.now)
+def test_another_question_is_never_served(pair: CachePair) -> None:
+    """SPEC G3: neither an opposite nor another subject, in either order."""
+    assert not may_share_an_answer(read(pair.before), read(pair.now))
+    assert not may_share_an_answer(read(pair.now), read(pair.before))
+
+
+@pytest.mark.parametrize("pair", [pair for pair in OTHERS if pair.kind is PairKind.OPPOSITE], ids=lambda pair: pair.now)
+def test_a_guard_holds_opposites_apart_however_near_they_sound(pair: CachePair) -> None:
+    """SPEC G3: an opposite is not left to a bound on nearness."""
+    assert disagreement(read(pair.before), read(pair.now)) is not None
+
+
+def test_enough_paraphrases_are_served_by_words_alone() -> None:
+    """SPEC G3: at least 40 % of them where there are no embeddings."""
+    served = sum(may_share_an_answer(read(pair.before), read(pair.now)) for pair in PARAPHRASES)
+
+    assert served >= 0.4 * len(PARAPHRASES)
