@@ -17,7 +17,7 @@ from tests.systems.chat.visitor import Visitor, chromium, faint_texts, headings,
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-CITED = [{"id": "kitchen/boil#2", "title": "kitchen.boil", "source": "kitchen.py, line 3", "score": 1.0}]
+CITED = [{"number": 1, "id": "kitchen/boil#2", "title": "kitchen.boil", "source": "kitchen.py, line 3", "score": 1.0}]
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
 
 
@@ -173,6 +173,42 @@ def test_a_cited_source_opens(service: ScriptedService, visitor: Visitor) -> Non
     assert visitor.page.locator(".passage summary").evaluate("e => e === document.activeElement")
 
 
+def test_sources_keep_the_numbers_of_the_answer(service: ScriptedService, visitor: Visitor) -> None:
+    """SPEC G1: a model that cites its third passage first names it 3; the list and the passage are that one's."""
+    citations = [
+        {"number": 3, "id": "c", "title": "third", "score": 1.0},
+        {"number": 1, "id": "a", "title": "first", "score": 1.0},
+    ]
+    service.scripts["boil"] = [reply("So [3], or [1, 3], never [2].", citations=citations)]
+    service.passages.update(a="Text of the first.", c="Text of the third.")
+    visitor.ask("boil")
+    visitor.page.get_by_role("button", name="Source 3").first.click()
+    visitor.page.get_by_text("Text of the third.").wait_for()
+
+    assert visitor.page.get_by_role("button", name=re.compile("^Source")).all_inner_texts() == ["3", "1", "3"]
+    assert visitor.page.locator(".sources .number").all_inner_texts() == ["3", "1"]
+    assert "never [2]." in visitor.answer.locator(".said").inner_text()
+
+
+def test_an_earlier_answer_of_a_model_is_shown_word_for_word(service: ScriptedService, visitor: Visitor) -> None:
+    """SPEC G3: a cached answer stands as it was written, with its age; what the model had read is its list of sources."""
+    entry = {
+        "id": "a",
+        "title": "first",
+        "signature": "",
+        "source": "",
+        "score": 1.0,
+        "extracts": [{"text": "Read.", "block": ""}],
+    }
+    further = {"citations": CITED, "entries": [{**entry, "coverage": None}], "cached_age_s": 61.0}
+    service.scripts["boil"] = [reply("Boil it [1].", engine="cache", mode="degraded-cache-only", notice="Not now", **further)]
+    said = visitor.ask("boil")
+
+    assert "Boil it" in said
+    assert "an earlier answer, 61 s old" in said
+    assert "Read." not in said
+
+
 def test_a_source_that_is_gone_is_told(service: ScriptedService, visitor: Visitor) -> None:
     """The index may have changed since: then the page says so, and does not break."""
     service.scripts["boil"] = [reply("Boil it [1].", citations=CITED)]
@@ -189,7 +225,12 @@ def test_text_of_models_and_documents_is_never_markup(service: ScriptedService, 
     service.passages["x"] = HOSTILE
     service.scripts[HOSTILE] = [
         HOSTILE,
-        reply(HOSTILE, notice=HOSTILE, mode="degraded-no-context", citations=[{"id": "x", "title": HOSTILE, "score": 1.0}]),
+        reply(
+            HOSTILE,
+            notice=HOSTILE,
+            mode="degraded-no-context",
+            citations=[{"number": 1, "id": "x", "title": HOSTILE, "score": 1.0}],
+        ),
     ]
     service.scripts["quoted"] = [reply("", engine="extractive", entries=[entry])]
     for question in (HOSTILE, "quoted"):
@@ -222,6 +263,15 @@ def test_code_of_a_model_is_set_as_code(service: ScriptedService, visitor: Visit
     assert visitor.answer.locator("pre").all_inner_texts() == ["for a in b:\n    c(a)", "d()"]
     assert visitor.answer.locator("p code").all_inner_texts() == ["x()"]
     assert visitor.answer.locator("pre").first.get_attribute("tabindex") == "0"
+
+
+def test_indented_lines_are_code_but_lists_are_not(service: ScriptedService, visitor: Visitor) -> None:
+    """As in Markdown: an indented block keeps its form; a nested list stays what one reads."""
+    service.scripts["code"] = [reply("Usage:\n    with a:\n        b()\n\n    c()\n\n- one\n    - two")]
+    visitor.ask("code")
+
+    assert visitor.answer.locator("pre").all_inner_texts() == ["with a:\n    b()\n\nc()"]
+    assert visitor.answer.locator(".prose p").all_inner_texts() == ["Usage:", "- one\n    - two"]
 
 
 def test_both_languages_have_every_text(visitor: Visitor) -> None:

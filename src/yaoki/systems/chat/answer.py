@@ -42,7 +42,7 @@ class Entry:
 
     `id`, `title`, `signature`, `source`, `score`: those of the hit. `extracts`: the lead sentence, then one or two that fit the
     question best, in the order of the document. `coverage`: the share of the question that the source speaks about, 0 to 1; None
-    where nobody has looked.
+    where nobody has looked. `number`: by which the message names the source, None for its place among the entries.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Entry:
     score: float
     extracts: tuple[Extract, ...]
     coverage: float | None
+    number: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON."""

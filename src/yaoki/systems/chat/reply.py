@@ -54,9 +54,7 @@ class Reply:
             "mode": self.mode,
             "notice": self.notice,
             "engine": self.engine,
-            "citations": [
-                {"id": entry.id, "title": entry.title, "score": entry.score, "source": entry.source} for entry in self.entries
-            ],
+            "citations": [_citation(place, entry) for place, entry in enumerate(self.entries, 1)],
             "request_id": self.request_id,
             "retrieval": self.retrieval,
             "degraded": [each.to_dict() for each in self.degraded],
@@ -67,3 +65,14 @@ class Reply:
         if self.cached_age is not None:
             body["cached_age_s"] = round(self.cached_age, 3)
         return body
+
+
+def _citation(place: int, entry: Entry) -> dict[str, Any]:
+    """A source by name. `number`: what the message says for it, in brackets."""
+    return {
+        "number": place if entry.number is None else entry.number,
+        "id": entry.id,
+        "title": entry.title,
+        "score": entry.score,
+        "source": entry.source,
+    }

@@ -83,12 +83,12 @@ class Endpoint:
 
 def _written(text: str, asked: Asked) -> Written:
     hits = asked.hits or ()
-    return Written(text, tuple(_entry(hits[number - 1]) for number in prompt.cited(text, len(hits))), "llm")
+    return Written(text, tuple(_entry(number, hits[number - 1]) for number in prompt.cited(text, len(hits))), "llm")
 
 
-def _entry(hit: Hit) -> Entry:
+def _entry(number: int, hit: Hit) -> Entry:
     """A passage that the answer cites, with the sentence that says what it is about."""
     extracts = read_extracts(hit.text)
     opening = lead(extracts)
     quoted = () if opening is None else (extracts[opening],)
-    return Entry(hit.id, hit.title or hit.id, hit.signature, hit.source, hit.score, quoted, None)
+    return Entry(hit.id, hit.title or hit.id, hit.signature, hit.source, hit.score, quoted, None, number)

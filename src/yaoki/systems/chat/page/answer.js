@@ -16,7 +16,8 @@ export function showReply(answer, reply, { took, steps, again, question, held })
   answer.replaceChildren();
   answer.dataset.mode = reply.mode;
   if (reply.notice) answer.append(notice(reply.notice, MODES[reply.mode]));
-  if (entries.length && reply.engine !== "llm") answer.append(quotations(entries));
+  // Entries with a coverage are what the message says; those of a model are only what it has read.
+  if (entries.length && typeof entries[0].coverage === "number") answer.append(quotations(entries));
   else answer.append(...written(reply.message, citations));
   if (reply.truncated) answer.append(make("p", "soft", t("truncated")));
   if (held) answer.append(make("p", "soft", t("held")));
@@ -37,9 +38,16 @@ export function showProblem(answer, said, { text, again, question, kind }) {
 
 function written(message, citations) {
   const card = make("div", "said card");
-  const list = citations.length ? [citationList(citations)] : [];
-  card.append(prose(message, citations.length, (number) => openCitation(list[0], number), (n) => t("cite", { n })));
-  return [card, ...list];
+  const list = citations.length ? citationList(citations) : null;
+  const cite = (number) => {
+    const place = citations.findIndex((each) => each.number === number);
+    if (place < 0) return null;
+    const opener = button("citation", String(number), () => openCitation(list, place));
+    opener.setAttribute("aria-label", t("cite", { n: number }));
+    return opener;
+  };
+  card.append(prose(message, cite));
+  return list ? [card, list] : [card];
 }
 
 function notice(text, kind) {

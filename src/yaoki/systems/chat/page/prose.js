@@ -3,18 +3,18 @@
 import { button, make } from "./dom.js";
 
 const FENCE = /```[^\n`]*\n([\s\S]*?)(?:\n?```|$)/g;
-const INLINE = /`([^`\n]+)`|\[(\d{1,2})\]|\bhttps?:\/\/[^\s<>"'`）」。、]+[^\s<>"'`.,;:!?)）」。、\]]/g;
+const INLINE = /`([^`\n]+)`|\[(\d{1,2}(?:, ?\d{1,2})*)\]|\bhttps?:\/\/[^\s<>"'`）」。、]+[^\s<>"'`.,;:!?)）」。、\]]/g;
 
-// `cited(number)` opens the source with this number; `known` says how many there are. Other numbers in brackets stay text.
-export function prose(text, known, cited, citationLabel) {
+// `cite(number)` makes what opens the source with this number, or null where there is none: then the number stays text.
+export function prose(text, cite) {
   const body = make("div", "prose");
   let from = 0;
   for (const fence of text.matchAll(FENCE)) {
-    paragraphs(body, text.slice(from, fence.index), known, cited, citationLabel);
+    paragraphs(body, text.slice(from, fence.index), cite);
     body.append(code(fence[1]));
     from = fence.index + fence[0].length;
   }
-  paragraphs(body, text.slice(from), known, cited, citationLabel);
+  paragraphs(body, text.slice(from), cite);
   return body;
 }
 
@@ -26,31 +26,51 @@ export function code(text) {
   return block;
 }
 
-function paragraphs(body, text, known, cited, citationLabel) {
-  for (const each of text.split(/\n{2,}/)) {
-    if (!each.trim()) continue;
-    const paragraph = make("p");
-    let from = 0;
-    for (const found of each.matchAll(INLINE)) {
-      const piece = inline(found, known, cited, citationLabel);
-      if (!piece) continue;
-      paragraph.append(each.slice(from, found.index), piece);
-      from = found.index + found[0].length;
-    }
-    paragraph.append(each.slice(from));
-    body.append(paragraph);
+function paragraphs(body, text, cite) {
+  for (const block of blocks(text)) {
+    const said = block.lines.join("\n");
+    if (block.indented) body.append(code(said.replace(/^(?: {4}|\t)/gm, "").trimEnd()));
+    else body.append(...said.split(/\n{2,}/).filter((each) => each.trim()).map((each) => paragraph(each, cite)));
   }
 }
 
-function inline([whole, quoted, number], known, cited, citationLabel) {
-  if (quoted) return make("code", "", quoted);
-  if (number) {
-    if (Number(number) < 1 || Number(number) > known) return null;
-    const citation = button("citation", number, () => cited(Number(number)));
-    citation.setAttribute("aria-label", citationLabel(number));
-    return citation;
+// Lines that are indented are code, as in Markdown, unless they go on with a list; empty lines belong to what stands before.
+function blocks(text) {
+  const found = [];
+  for (const line of text.split("\n")) {
+    const indented = /^(?: {4}|\t)\s*[^\s*•-]/.test(line);
+    const last = found.at(-1);
+    if (last && (!line.trim() || last.indented === indented)) last.lines.push(line);
+    else found.push({ indented, lines: [line] });
   }
+  return found;
+}
+
+function paragraph(text, cite) {
+  const element = make("p");
+  let from = 0;
+  for (const found of text.matchAll(INLINE)) {
+    const piece = inline(found, cite);
+    if (!piece) continue;
+    element.append(text.slice(from, found.index), piece);
+    from = found.index + found[0].length;
+  }
+  element.append(text.slice(from));
+  return element;
+}
+
+function inline([whole, quoted, numbers], cite) {
+  if (quoted) return make("code", "", quoted);
+  if (numbers) return citations(numbers, cite);
   return link(whole);
+}
+
+function citations(numbers, cite) {
+  const made = numbers.split(",").map((each) => cite(Number(each)));
+  if (made.includes(null)) return null;
+  const group = make("span", "citations");
+  group.append(...made);
+  return group;
 }
 
 function link(address) {

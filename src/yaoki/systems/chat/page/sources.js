@@ -23,24 +23,23 @@ export function quotations(entries) {
   return list;
 }
 
-// A list of the sources that a written answer cites. `open(number)` shows one of them.
+// A list of the sources that a written answer cites, with the numbers by which it does.
 export function citationList(citations) {
   const section = make("section", "sources card");
   section.append(make("h3", "", t("sources")));
   const list = make("ol");
-  citations.forEach((citation, place) => {
+  citations.forEach((citation) => {
     const item = make("li");
     const title = citation.title || citation.id;
-    item.append(passage(citation, citation.source ? `${title} · ${citation.source}` : title, number(place + 1)));
+    item.append(passage(citation, citation.source ? `${title} · ${citation.source}` : title, number(citation.number)));
     list.append(item);
   });
   section.append(list);
   return section;
 }
 
-export function openCitation(section, which) {
-  const details = section.querySelectorAll("details.passage")[which - 1];
-  if (!details) return;
+export function openCitation(section, place) {
+  const details = section.querySelectorAll("details.passage")[place];
   details.open = true;
   details.querySelector("summary").focus();
 }
