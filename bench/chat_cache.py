@@ -1,7 +1,7 @@
 """Which questions the answer cache serves an earlier answer to: by words alone, and by meaning where an embedder is installed.
 
-Paraphrases should be served; opposites and other subjects never. The bounds were chosen on the half `tune`; the half `report` is what
-they are worth. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
+Paraphrases should be served; opposites and other subjects never, nor, of the labelled questions, one for another that has different
+answers. The bounds were chosen on the half `tune`; the half `report` is what they are worth. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from tests.systems.chat.labelled.sets import CachePair, Half, PairKind, cache_pairs
+from tests.systems.chat.labelled.sets import CachePair, Half, PairKind, cache_pairs, questions
 from yaoki.systems.chat.answer_cache.guards import disagreement
 from yaoki.systems.chat.answer_cache.question import Question, read
 from yaoki.systems.chat.answer_cache.similarity import likeness, may_share_an_answer
@@ -49,14 +50,24 @@ class Compared:
 
 def compare(pairs: Sequence[CachePair], embedder: Embedder | None) -> list[Compared]:
     """Every pair with its figures."""
+    texts = sorted({text for pair in pairs for text in (pair.before, pair.now) if embedder and embedder.understands(text)})
+    vectors = dict(zip(texts, embedder.embed(texts), strict=True)) if embedder and texts else {}
     found = []
     for pair in pairs:
-        cosine = None
-        if embedder is not None and embedder.understands(pair.before) and embedder.understands(pair.now):
-            before, now = embedder.embed([pair.before, pair.now])
-            cosine = float(before @ now)
+        both = vectors.get(pair.before), vectors.get(pair.now)
+        cosine = None if both[0] is None or both[1] is None else float(both[0] @ both[1])
         found.append(Compared(pair, read(pair.before), read(pair.now), cosine))
     return found
+
+
+def others(half: Half) -> list[CachePair]:
+    """Every two questions of the labelled set whose right answers are different ones."""
+    asked = [question for question in questions() if question.half is half]
+    return [
+        CachePair(one.text, other.text, PairKind.OTHER_SUBJECT, half)
+        for one, other in combinations(asked, 2)
+        if not set(one.names) & set(other.names)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.pairs:
                 for each in chosen:
                     print(f"    {each}")
+        unlike = compare(others(half), embedder)
+        by_words, by_meaning = sum(each.by_words for each in unlike), sum(each.by_meaning for each in unlike)
+        print(f"{half:8}{'other answers':16}{len(unlike):7}{by_words:10}{'' if embedder is None else by_meaning:>12}")
     return 0
 
 

@@ -360,8 +360,11 @@ def test_progress_of_the_index_and_of_meanings_is_shown(browser: Any, service: S
     visitor = Visitor(browser, service.url)
     assert visitor.page.get_by_text("Reading the documentation: 42 %").is_visible()
     visitor.leaves()
-    service.preparation.update(ready=True, meanings={"done": 3200, "total": 7799})
+    service.preparation.update(
+        ready=True, retrieval="lexical", meanings={"model": "m", "embedded": 3200, "of": 7799, "problem": None}
+    )
     visitor = Visitor(browser, service.url)
     visitor.page.get_by_text("Learning what the passages mean: 3,200 of 7,799").wait_for()
     assert visitor.page.get_by_role("progressbar", name="Passages whose meaning is known").is_visible()
+    assert visitor.page.get_by_text("found by words").is_visible()
     visitor.leaves()

@@ -6,7 +6,6 @@ with itself. Where a guard is wrong it costs a hit, never a wrong answer.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from yaoki.systems.chat.answer_cache.vocabulary import ADDS_LITTLE, FILLER, OPPOSITES, RELATIONS
@@ -31,7 +30,7 @@ _POINTING: Final = frozenset(
 )
 _GOING_ON: Final = frozenset("and but or so then why else".split())
 _JAPANESE_POINTING: Final = ("それ", "これ", "その", "この", "あれ", "では", "じゃあ", "もう", "他")
-_ENOUGH_IN_COMMON = 3
+_MUCH_IN_COMMON = 3
 _SHORT = 3
 """Fewer words about something than that are too few to say what is meant, behind "and …"."""
 
@@ -80,12 +79,14 @@ def no_opposites(one: Question, other: Question) -> bool:
 def same_subject(one: Question, other: Question) -> bool:
     """Neither is the other with something added, or with one word replaced: that is what asks for something else.
 
-    Beside three words that both have, a word such as "items" may be added.
+    Beside three words that both have, a word such as "items" may be added, and one word replaced by several is something else.
     """
     mine, theirs = one.subject - other.subject, other.subject - one.subject
-    if len(one.subject & other.subject) >= _ENOUGH_IN_COMMON and (not mine or not theirs):
+    much = len(one.subject & other.subject) >= _MUCH_IN_COMMON
+    if much and (not mine or not theirs):
         mine, theirs = mine - ADDS_LITTLE, theirs - ADDS_LITTLE
-    return (not mine and not theirs) or (bool(mine) and bool(theirs) and len(mine) + len(theirs) > 2)
+    fewer, more = sorted((len(mine), len(theirs)))
+    return more == 0 or fewer > 1 or (fewer == 1 and more > 1 and not much)
 
 
 GUARDS: Final[tuple[Callable[[Question, Question], bool], ...]] = (
@@ -120,9 +121,8 @@ def _intent(question: Question) -> str:
         return "why"
     if words and words[0] in _ASKING:
         return words[0]
-    for first, second in pairwise(words):
-        if first == "how" and second in _QUANTITIES:
-            return f"how {second}"
+    if words[:1] == ("how",) and words[1:2] and words[1] in _QUANTITIES:
+        return f"how {words[1]}"
     if any(word in {"should", "must"} for word in words) and "how" not in words and "what" not in words:
         return "whether"
     return "whether" if words and words[0] in _WHETHER and words[:2] not in _WAYS else "how"

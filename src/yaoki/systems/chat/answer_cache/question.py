@@ -142,6 +142,9 @@ class _Reader:
             self._hiragana(piece)
         elif kind == "name" and _ABBREVIATION.fullmatch(piece):
             pass
+        elif kind == "name" and piece.startswith("@"):
+            # A decorator is the same with its mark and without.
+            self._word(piece[1:])
         else:
             name = piece.strip("`").removesuffix("()").strip()
             self.names.add(name)

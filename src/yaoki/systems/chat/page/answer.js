@@ -63,7 +63,6 @@ function about(reply, took, steps, again) {
   const mode = make("span", MODES[reply.mode], t(`mode_${reply.mode}`));
   mode.prepend(dot());
   meta.append(mode, make("span", "", t(`engine_${engine}`, { age: age(reply.cached_age_s) })));
-  if (reply.retrieval) meta.append(make("span", "", t(`retrieval_${reply.retrieval}`)));
   meta.append(make("span", "", span(took)));
   if (again) meta.append(again);
   if (steps.children.length) {

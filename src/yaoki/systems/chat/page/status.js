@@ -37,18 +37,20 @@ function showMode() {
 
 function showPreparation(preparation) {
   const meanings = preparation.meanings;
-  const learning = Boolean(meanings) && meanings.done < meanings.total;
+  const learning = Boolean(meanings) && meanings.embedded < meanings.of;
   at("preparing").hidden = preparation.ready;
   set(at("preparing-text"), t("preparing", { percent: preparation.percent }));
   at("preparing-bar").value = preparation.percent;
   at("meanings").hidden = !preparation.ready || !learning;
   if (learning) {
-    set(at("meanings-text"), t("meanings", { done: count(meanings.done), total: count(meanings.total) }));
-    at("meanings-bar").max = meanings.total;
-    at("meanings-bar").value = meanings.done;
+    set(at("meanings-text"), t("meanings", { done: count(meanings.embedded), total: count(meanings.of) }));
+    at("meanings-bar").max = meanings.of;
+    at("meanings-bar").value = meanings.embedded;
   }
   const about = t("about", { passages: count(preparation.passages), version: state.version });
-  set(at("about"), [preparation.ready ? about : "", ...preparation.notices].join(" "));
+  const found = preparation.retrieval ? t(`retrieval_${preparation.retrieval}`) : "";
+  const facts = preparation.ready ? [about, found].filter(Boolean).join(" · ") : "";
+  set(at("about"), [facts, meanings?.problem, ...preparation.notices].filter(Boolean).join(" "));
 }
 
 function showPart(part) {
