@@ -8,9 +8,10 @@ import socket
 
 from yaoki.service.errors import CannotStartError
 
-__all__ = ["address_of", "is_loopback", "listen"]
+__all__ = ["BACKLOG", "address_of", "is_loopback", "listen"]
 
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that the operating system keeps until they are accepted."""
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -33,7 +34,7 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from yaoki.service.lifespan import Lifespan
-from yaoki.service.listening import address_of, listen
+from yaoki.service.listening import BACKLOG, address_of, listen
 from yaoki.service.requests import RequestGate
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ _log = logging.getLogger("yaoki.service")
 
 _FLUSH = 2
 """Seconds that the last bytes of complete responses get, on the way to slow clients."""
+
+_ACCEPTED_AT_ONCE = 16
+"""Connections that one turn of the event loop accepts. In a rush, more would keep everything waiting that is being answered."""
+
+_SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread that computes is asked to let another one go on."""
 
 _LAST_THREADS = 1.0
 """Seconds that threads get to end by themselves before the process leaves without them."""
@@ -75,11 +81,15 @@ def run_service(main: Callable[[], Coroutine[Any, Any, int]], shutdown: Shutdown
     Threads that hang do not keep it from returning.
     """
     shutdown.install_signals()
+    # A worker that computes gives the interpreter back to the event loop this often; the default keeps it waiting five times as long.
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         with asyncio.Runner() as runner:
             runner.get_loop().set_default_executor(_Executor(shutdown))
             return runner.run(main())
     finally:
+        sys.setswitchinterval(switch_interval)
         shutdown.remove_signals()
 
 
@@ -150,6 +160,7 @@ class _Server(uvicorn.Server):
                 # Headers in which a proxy names another client are anybody's to write.
                 proxy_headers=False,
                 server_header=False,
+                backlog=_ACCEPTED_AT_ONCE,
                 timeout_graceful_shutdown=_FLUSH,
             )
         )
@@ -171,6 +182,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # The event loop took its own bound for that of the operating system's queue as well.
+        self.listener.listen(BACKLOG)
         self._ready.set()
 
     async def begin(self, stopping: asyncio.Task[str]) -> None:

@@ -52,8 +52,10 @@ async def test_a_full_house_refuses_with_a_time(tmp_path: Path) -> None:
         asked = [asyncio.create_task(http.post("/chat", json={"message": KNOWN})) for _ in range(2)]
         await asyncio.sleep(0.1)
         refused = await http.post("/chat", json={"message": KNOWN})
+        streamed = await http.post("/chat/stream", content=b"never read")
         answered = [(await each).status_code for each in asked]
 
+    assert (streamed.status_code, streamed.json()["error"]) == (429, "too_many")
     assert (refused.status_code, refused.json()["error"], refused.headers["retry-after"]) == (429, "too_many", "1")
     assert answered == [200, 200]
 

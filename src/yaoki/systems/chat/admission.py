@@ -25,7 +25,14 @@ class Admission:
     """Lets in at most `most` questions at once. What it refuses gets OverloadedError."""
 
     def __init__(self, most: int) -> None:
-        self.pipeline = Pipeline(LoadShedder(most, shed_from=0.5, name="chat"), name="chat")
+        self.most = most
+        self._shedder = LoadShedder(most, shed_from=0.5, name="chat")
+        self.pipeline = Pipeline(self._shedder, name="chat")
+
+    @property
+    def full(self) -> bool:
+        """Whether a question would be refused now."""
+        return self._shedder.running.count >= self.most
 
     async def answer(self, question: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the answering of a question returns."""

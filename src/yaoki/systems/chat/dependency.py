@@ -37,8 +37,8 @@ _LONGEST_WAIT = 5.0
 _BUDGET, _RETRY_COST = 60, 30
 """Tokens of the retry budget: a few retries are free, then about one call in eight is tried again while a fifth of them fails."""
 
-_AT_ONCE = 8
-"""Calls of a part of this process that run at once: about as many as it has threads for."""
+_AT_ONCE = 1
+"""Calls of a part of this process that run at once. More would only take the interpreter away from the event loop."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def dependency_pipeline(
         ),
     ]
     if local:
-        policies.append(Bulkhead(_AT_ONCE, max_queue=configuration.max_concurrent, name=name))
+        policies.append(Bulkhead(_AT_ONCE, max_queue=configuration.max_concurrent, max_wait=total / 2.0, name=name))
     if attempt is not None:
         policies.append(Timeout(attempt))
     return Pipeline(*policies, name=name)

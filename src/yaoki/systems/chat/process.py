@@ -17,6 +17,7 @@ from yaoki.core.shutdown import Shutdown
 from yaoki.service import endpoints
 from yaoki.service.serving import serve
 from yaoki.systems.chat import routes, web
+from yaoki.systems.chat.early_refusal import EarlyRefusal
 from yaoki.systems.chat.refusals import add_refusals
 from yaoki.systems.chat.service import ChatService
 from yaoki.systems.chat.vector.preparation import PreparationStoppedError
@@ -57,6 +58,7 @@ def create_app(service: ChatService, token: Token, prepare: Callable[[], object]
 
     # Without the pages that show an API: they load their parts from elsewhere.
     app = FastAPI(title="Yaoki chat", version=yaoki.__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(EarlyRefusal, admission=service.admission)
     add_refusals(app)
     app.include_router(routes.router(service, token))
     app.include_router(web.router())

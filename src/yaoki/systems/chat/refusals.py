@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from yaoki.core.faults.errors import OverloadedError
 from yaoki.observe.request_id import current_request, new_request_id
 from yaoki.service.disconnect import CallerGoneError
+from yaoki.systems.chat.early_refusal import TOO_MANY
 from yaoki.systems.chat.message import RefusedError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(OverloadedError)
     async def overloaded(_: Request, __: OverloadedError) -> JSONResponse:
-        return _refusal(429, "too_many", "too much is asked at once; try again in a second", {"Retry-After": "1"})
+        return _refusal(429, "too_many", TOO_MANY, {"Retry-After": "1"})
 
     @app.exception_handler(CallerGoneError)
     async def gone(_: Request, __: CallerGoneError) -> Response:
