@@ -41,6 +41,9 @@ class Embedder(Protocol):
         """Whether the model knows the writing of this text; what it says about another writing means nothing."""
         ...
 
+    def close(self) -> None:
+        """Give back what it holds; it is not asked any more."""
+
 
 class EmbeddingError(YaokiError):
     """There are no vectors: the endpoint failed or answered something else."""

@@ -99,6 +99,9 @@ class MiniLM:
         letters = [character for character in text if character.isalpha()]
         return 3 * sum(character < _LATIN_END for character in letters) >= 2 * len(letters)
 
+    def close(self) -> None:
+        """Nothing: the model is shared by all who use it."""
+
     def _embed(self, batch: Sequence[Sequence[int]]) -> Matrix:
         width = max(map(len, batch))
         numbers = np.zeros((len(batch), width), np.int64)

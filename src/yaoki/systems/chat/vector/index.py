@@ -159,6 +159,10 @@ class ChatIndex:
         """The ids of all passages."""
         return tuple(passage.id for passage in self._serving.content.passages)
 
+    def knows(self, word: str) -> bool:
+        """Whether a passage has this word, normalised as for `weight`."""
+        return self._serving.content.lexical.knows(word)
+
     def weight(self, word: str) -> float:
         """How much a word of a question tells: its inverse document frequency; highest for words the corpus never saw.
 

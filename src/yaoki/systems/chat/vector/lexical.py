@@ -3,8 +3,8 @@
 score(passage, question) = prior · Σ idf(word) · tf·(k₁+1) / (tf + k₁·(1 - b + b·length/mean length)), where tf counts a word by the
 weights in `counted.py`, and very short passages count as 30 words long. (Robertson, Zaragoza: The Probabilistic Relevance
 Framework, 2009.) The prior is 1 + 0.06·ln(1 + modules that import it), less 0.05 for each dot beyond the first: what is much used
-and near the surface is meant more often. A passage whose own name lies wholly in the question gains 15 %. `make bench-chat`
-measures what these numbers are worth.
+and near the surface is meant more often. A passage whose own name lies wholly in the question gains 15 %; what the question's words
+are called elsewhere counts 35 %. `make bench-chat` measures what these numbers are worth.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from yaoki.systems.chat.vector.synonyms import SYNONYMS
 from yaoki.systems.chat.vector.words import dotted_names, question_words
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LexicalIndex", "best"]
 
-K1, B = 1.2, 0.4
+K1, B = 1.0, 0.3
 OWN_NAME = 0.15
+SYNONYM = 0.35
 
 
 class LexicalIndex:
@@ -88,18 +90,32 @@ class LexicalIndex:
         number = self._numbers.get(word)
         return self._unknown if number is None else float(self._weights[number])
 
+    def knows(self, word: str) -> bool:
+        """Whether a passage has this normalised word."""
+        return word in self._numbers
+
     def search(self, query: str, width: int) -> list[tuple[int, float]]:
         """The numbers and scores of the `width` best passages, best first; fewer where fewer have a word of the query."""
         scores = np.zeros(len(self._priors), np.float32)
         asked = {self._numbers[word] for word in (*question_words(query), *dotted_names(query)) if word in self._numbers}
         for number in sorted(asked):
-            start, end = self._offsets[number], self._offsets[number + 1]
-            scores[self._passages[start:end]] += self._impacts[start:end]
+            self._add(scores, number, 1.0)
+        for number in self._called_otherwise(query, asked):
+            self._add(scores, number, SYNONYM)
         scores *= self._priors
         candidates = [(number, float(scores[number])) for number in best(scores, width) if scores[number] > 0.0]
         rated = [(number, score * self._own_name(number, asked)) for number, score in candidates]
         rated.sort(key=lambda candidate: -candidate[1])
         return rated[:width]
+
+    def _add(self, scores: npt.NDArray[np.float32], word: int, weight: float) -> None:
+        start, end = self._offsets[word], self._offsets[word + 1]
+        scores[self._passages[start:end]] += np.float32(weight) * self._impacts[start:end]
+
+    def _called_otherwise(self, query: str, asked: set[int]) -> list[int]:
+        """What the words of the query are called elsewhere, as far as it does not say that itself."""
+        others = {other for word in question_words(query) for other in SYNONYMS.get(word, ())}
+        return sorted({self._numbers[other] for other in others if other in self._numbers} - asked)
 
     def _own_name(self, passage: int, asked: set[int]) -> float:
         own = self._own_words[self._own_offsets[passage] : self._own_offsets[passage + 1]].tolist()

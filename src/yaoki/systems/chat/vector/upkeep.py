@@ -59,6 +59,8 @@ class Upkeep:
                 self._job.kill()
         self._index.wake()
         self._thread.join(1.0)
+        if self._index.embedder is not None:
+            self._index.embedder.close()
 
     def to_dict(self) -> dict[str, Any] | None:
         """How far the vectors are, as JSON; None without an embedder."""
@@ -92,8 +94,12 @@ class Upkeep:
         embedder = find_embedder(self._settings)
         if embedder is None:
             return False
-        # An endpoint that tells its dimensions works.
-        _ = embedder.dimensions
+        try:
+            # An endpoint that tells its dimensions works.
+            _ = embedder.dimensions
+        except EmbeddingError:
+            embedder.close()
+            raise
         self._index.use(embedder)
         self.model = embedder.name
         self._tell()
