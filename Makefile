@@ -11,7 +11,7 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run outage test test-browser test-pool test-driver coverage check format lint types imports bench bench-smoke api-snapshot docs build lock clean
+.PHONY: help run outage test test-browser test-pool test-driver coverage check format lint types imports bench bench-chat bench-smoke api-snapshot docs build lock clean
 
 help:
 	@echo "make run           the chat: ask about Python, break a part of it, and see what you still get (ARGS: options of yaoki up)"
@@ -24,6 +24,7 @@ help:
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make format        rewrite files as 'make check' wants them"
 	@echo "make bench         measure Yaoki beside its peers"
+	@echo "make bench-chat    the chat: what is found and refused, earlier answers, what its pipelines cost"
 	@echo "make bench-smoke   that it can be measured, quickly and without the peers"
 	@echo "make api-snapshot  accept the present public names and signatures as intended"
 	@echo "make docs          the documentation's site, in site/"
@@ -118,6 +119,11 @@ imports: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(PY) -m bench
+
+bench-chat: $(VENV)/.dev
+	$(PY) -m bench.chat_retrieval
+	$(PY) -m bench.chat_cache
+	$(PY) -m bench.chat_chain
 
 api-snapshot: $(VENV)/.dev
 	$(PY) -m tests.unit.house.public_api
