@@ -68,7 +68,7 @@ class Allocation:
         given_up: Callable[[], bool],
     ) -> Slot:
         without: set[str] = set()
-        problem: PoolManagerError | None = None
+        problem: PoolManagerError | OSError | None = None
         if self._resources.options(name).fetch_on_allocate:
             # A remote that does not answer is no reason to refuse: the slot says how old its mirror is.
             address = self._resources.pool(name).repo_url
@@ -84,7 +84,6 @@ class Allocation:
                 raise SlotAllocationError(
                     f"no free slot of {name} could be made ready; the last one: {problem}",
                     repo_name=name,
-                    slot_id=problem.slot_id,
                     way_out="detect_anomalies() says what is wrong with them",
                 ) from problem
             try:
@@ -92,7 +91,7 @@ class Allocation:
             except LockTimeoutError:
                 # Somebody works in it by hand.
                 without.add(slot.slot_id)
-            except PoolManagerError as error:
+            except (PoolManagerError, OSError) as error:
                 without.add(slot.slot_id)
                 problem = error
 
@@ -126,7 +125,7 @@ class Allocation:
     def _prepared(self, workspace: Workspace, slot: Slot) -> Prepared:
         try:
             return self._ready(workspace, slot)
-        except PoolManagerError as error:
+        except (PoolManagerError, OSError) as error:
             if not is_damage(error):
                 raise
             why = mended(workspace, slot, error)

@@ -9,24 +9,34 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+from yaoki.core.faults.category import Severity
 from yaoki.core.parameters import duration
 from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.leases import held_for, said
+from yaoki.systems.repopool.mending import FULL, is_damage
 from yaoki.systems.repopool.models import SlotState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.models import Slot
     from yaoki.systems.repopool.resources import Resources
 
-__all__ = ["DEAD_OWNER", "TIER", "Detection"]
+__all__ = ["DEAD_OWNER", "DISK_FULL", "TIER", "Detection"]
 
 DEAD_OWNER = "dead_owner"
 """A slot whose holder is proven to be gone: reclaimed by every strategy, at any age."""
+
+DISK_FULL = "disk_full"
+"""The disk that the workspaces are on has no space: reported."""
+
+LITTLE = 2 * 1024 * 1024
+"""Bytes below which a disk counts as full."""
 
 TIER = 2
 """How deep slots and mirrors are checked: files, the commit and the status, checksums of packs that have changed."""
@@ -77,6 +87,13 @@ class Detection:
             facts = {"slot_id": orphan.slot_id, "of_slot": orphan.of_slot}
             yield Anomaly(ORPHANED_LOCK, f"{orphan.slot_id}.lock", orphan.why, facts=facts)
 
+    def disk(self) -> Iterator[Anomaly]:
+        """A disk that is full: nothing that we could mend, but much comes from it."""
+        free = shutil.disk_usage(self._resources.config.workspaces_dir).free
+        if free < LITTLE:
+            detail = f"{self._resources.config.workspaces_dir} has {free} bytes free"
+            yield Anomaly(DISK_FULL, "disk", detail, severity=Severity.ERROR)
+
     # --- inside
 
     def _corrupted(self, only: str | None) -> Iterator[tuple[Slot, str]]:
@@ -96,22 +113,26 @@ class Detection:
 
     def damage(self, slot: Slot, tier: int = TIER) -> str:
         """What is damaged in the files of a slot that nobody has, in words; "" if nothing is."""
-        try:
-            found = self._resources.workspace(slot).check(tier=tier)
-        except PoolManagerError as error:
-            return str(error)
-        return "; ".join(f"{damage.kind.value}: {damage.detail}" for damage in found)
+        return _told(lambda: self._resources.workspace(slot).check(tier=tier))
 
     def _damage_of_mirror(self, slot: Slot) -> str:
-        try:
-            found = self._resources.mirror(slot.repo_name, slot.repo_url).check(tier=TIER)
-        except PoolManagerError as error:
-            return f"the mirror: {error}"
-        return "; ".join(f"the mirror: {damage.kind.value}: {damage.detail}" for damage in found)
+        why = _told(lambda: self._resources.mirror(slot.repo_name, slot.repo_url).check(tier=TIER))
+        return f"the mirror: {why}" if why else ""
 
     def _unchanged(self, slot: Slot) -> bool:
         now = self._resources.store.slot(slot.slot_id)
         return now is not None and now.fence == slot.fence
+
+
+def _told(check: Callable[[], list[Damage]]) -> str:
+    """What a check finds, in words. One that could not be made, on a full disk for instance, has found nothing."""
+    try:
+        found = check()
+    except PoolManagerError as error:
+        return str(error) if is_damage(error) else ""
+    except OSError as error:
+        return "" if error.errno in FULL else str(error)
+    return "; ".join(str(damage) for damage in found)
 
 
 def _allocated_for(slot: Slot) -> float:

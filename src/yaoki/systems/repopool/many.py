@@ -70,7 +70,7 @@ class ManySlots:
         try:
             branch, commit = work(taken)
             dirty = False
-        except PoolManagerError as error:
+        except (PoolManagerError, OSError) as error:
             # It goes back as it is: who is to get it checks it, and the detectors find what is wrong.
             problem = str(error)
         finally:

@@ -5,6 +5,7 @@ The repair ladder needs no network. A full disk, and what passes by itself, is n
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
     from yaoki.systems.repopool.workspace import Workspace
 
-__all__ = ["command_for", "is_damage", "isolation_for", "mended"]
+__all__ = ["FULL", "command_for", "is_damage", "isolation_for", "mended"]
 
 
-def is_damage(error: PoolManagerError) -> bool:
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_damage(error: PoolManagerError | OSError) -> bool:
     """Whether the slot itself seems to be broken, so that repairing it makes sense."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return False
     if isinstance(error, GitOperationError):
         return error.failure in (Failure.CORRUPT, Failure.PERMANENT)
     return not isinstance(error, LockTimeoutError)
 
 
-def mended(workspace: Workspace, slot: Slot, error: PoolManagerError) -> str:
+def mended(workspace: Workspace, slot: Slot, error: PoolManagerError | OSError) -> str:
     """Climb the repair ladder. "" if the slot is clean and sound now, else why not."""
     if not is_damage(error):
         return str(error)

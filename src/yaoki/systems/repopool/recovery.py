@@ -72,7 +72,7 @@ class PoolRecovery:
         """The recovery loop of the core over these pools, or over one slot of them."""
         detectors = [Detector("slots", lambda: self._detection.slots(only), timeout=DETECTOR_SECONDS)]
         if only is None:
-            detectors.append(Detector("locks", self._detection.locks))
+            detectors += [Detector("locks", self._detection.locks), Detector("disk", self._detection.disk)]
         return RecoveryLoop(
             "repopool",
             detectors,
@@ -173,7 +173,7 @@ class PoolRecovery:
             self._mend_taken(attempt, slot, rung)
         except StaleLeaseError:
             return
-        except PoolManagerError as error:
+        except (PoolManagerError, OSError) as error:
             # No error of the recovery: the next rung may help.
             self._troubles[attempt.subject] = error
 

@@ -140,7 +140,7 @@ class Release:
 
     def _clean(
         self, workspace: Workspace, taken: Slot, former: Slot, reason: str, by_holder: bool
-    ) -> tuple[str, PoolManagerError | None]:
+    ) -> tuple[str, PoolManagerError | OSError | None]:
         seconds = self._resources.config.cleanup_timeout
         try:
             # The holder's deadline has often passed when he gives back.
@@ -156,7 +156,7 @@ class Release:
             late = CleanupError(f"it was not clean within {seconds:g} s (cleanup_timeout)", slot_id=taken.slot_id)
             late.__cause__ = error
             return str(late), late
-        except PoolManagerError as error:
+        except (PoolManagerError, OSError) as error:
             with deadline.shielded(deadline.NEVER):
                 return mended(workspace, taken, error), error
         return "", None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.fork import renew_after_fork
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.store.file_system import network_file_system
+from yaoki.systems.repopool.store.reserve import Reserve
 from yaoki.systems.repopool.store.schema import bring_up_to_date
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ __all__ = ["Connections"]
 
 BUSY_SECONDS = 30.0
 """How long a statement waits while another process writes."""
+
+LOG_PAGES = 256
 
 KEPT = 4
 """Idle connections that stay open."""
@@ -32,6 +35,7 @@ class Connections:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._reserve = Reserve(file.with_name("pool.reserve"))
         self._idle: list[sqlite3.Connection] = []
         renew_after_fork(self)
 
@@ -43,6 +47,7 @@ class Connections:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that writes; undone if the block raises. Raises PoolManagerError if the file cannot be used."""
+        self._reserve.spend()
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -106,7 +111,10 @@ class Connections:
             connection.execute("PRAGMA journal_mode = WAL")
             # A power cut may lose the last changes. It also ends every holder, and the next boot has another id.
             connection.execute("PRAGMA synchronous = NORMAL")
+            # The log is written over before it is larger than the reserve.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             bring_up_to_date(connection, self.file)
+            self._reserve.fill()
         except BaseException:
             connection.close()
             raise
