@@ -19,7 +19,7 @@ from yaoki.systems.repopool.errors import ConfigValidationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_configuration", "stamp_of", "usual_file", "write_configuration"]
+__all__ = ["as_toml", "found_file", "read_configuration", "stamp_of", "usual_file", "write_configuration"]
 
 VARIABLE = "YAOKI_POOL_CONFIG"
 USUAL = ("pools.toml", "pools.yaml")
@@ -28,18 +28,23 @@ _YAML = (".yaml", ".yml")
 
 def usual_file() -> Path:
     """The file to read if nobody names one. Raises ConfigValidationError, which says where it looked."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
+    found = found_file()
+    if found is not None:
+        return found
     looked = [Path.cwd() / name for name in USUAL]
-    for file in looked:
-        if file.is_file():
-            return file
     raise ConfigValidationError(
         f"there is no configuration file: ${VARIABLE} is not set, and there is neither {looked[0]} nor {looked[1]}",
         field="config_file",
         way_out="name one, or write one with save_to_file()",
     )
+
+
+def found_file() -> Path | None:
+    """The file that the environment names or that stands in a usual place; None if there is neither."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    return next((file for file in (Path.cwd() / name for name in USUAL) if file.is_file()), None)
 
 
 def stamp_of(file: Path) -> tuple[int, int] | None:
@@ -66,7 +71,7 @@ def read_configuration(file: Path) -> dict[str, Any]:
 
 def write_configuration(file: Path, content: Mapping[str, Any]) -> None:
     """Write the tables, whole or not at all. Raises ConfigValidationError if the file cannot be written."""
-    text = _to_yaml(content) if file.suffix in _YAML else _to_toml(content)
+    text = _to_yaml(content) if file.suffix in _YAML else as_toml(content)
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,12 +122,12 @@ def _yaml() -> Any:
         ) from None
 
 
-def _to_toml(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> str:
-    """TOML with one table after the other. What JSON writes for texts, numbers and lists of texts is TOML as well."""
+def as_toml(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> str:
+    """The content as TOML, with one table after the other. What JSON writes for texts, numbers and lists of texts is TOML as well."""
     own = [f"{_key(name)} = {_value(value)}" for name, value in content.items() if not isinstance(value, dict)]
     head = [f"[{'.'.join(_key(name) for name in place)}]"] if place and own else []
     parts = ["\n".join([*head, *own])] if own else []
-    parts += [_to_toml(value, (*place, name)) for name, value in content.items() if isinstance(value, dict)]
+    parts += [as_toml(value, (*place, name)) for name, value in content.items() if isinstance(value, dict)]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 

@@ -22,11 +22,14 @@ from yaoki.systems.repopool.background import BackgroundTasks
 from yaoki.systems.repopool.configuration import PoolConfig
 from yaoki.systems.repopool.detection import Detection
 from yaoki.systems.repopool.disk import DiskGuard
+from yaoki.systems.repopool.doctor import Doctor
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, StaleLeaseError
+from yaoki.systems.repopool.health import PoolHealth
 from yaoki.systems.repopool.leases import prolonged
 from yaoki.systems.repopool.leasing import Heartbeats, LeaseBlock
 from yaoki.systems.repopool.many import ManySlots
 from yaoki.systems.repopool.metrics import RECOVERY_COUNTERS, Metrics
+from yaoki.systems.repopool.mirror_rebuild import rebuild
 from yaoki.systems.repopool.models import SlotIsolation, SlotState, SlotStatus
 from yaoki.systems.repopool.names import checked_repo_name
 from yaoki.systems.repopool.pools import Pools
@@ -39,9 +42,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
-    from yaoki.core.recovery import RecoveryReport
+    from yaoki.core.recovery import RecoveryLoop, RecoveryReport
+    from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.locks import LockManager
     from yaoki.systems.repopool.models import AllocationMetrics, Pool, PoolSummary, Slot
+    from yaoki.systems.repopool.prometheus import PoolCollector
     from yaoki.systems.repopool.quarantine import Quarantine
 
 __all__ = ["PoolManager"]
@@ -146,6 +151,12 @@ class PoolManager:
     def get_pool(self, repo_name: str) -> Pool:
         """The pool with its slots. Raises PoolNotFoundError."""
         return self._resources.pool(checked_repo_name(repo_name))
+
+    def get_slot(self, slot_id: str) -> Slot:
+        """One slot, as it is now. Raises SlotNotFoundError, and ConfigValidationError for what is no id of a slot."""
+        slot = self._resources.slot(slot_id)
+        slot._manager = self
+        return slot
 
     def list_pools(self) -> list[str]:
         """The names of all pools, sorted."""
@@ -297,18 +308,20 @@ class PoolManager:
             "orphaned_locks": self.detect_orphaned_locks(),
         }
 
-    def recover_slot(self, slot_id: str, force: bool = False) -> bool:
+    def recover_slot(self, slot_id: str, force: bool = False, *, dry_run: bool = False) -> bool:
         """Bring an isolated, damaged or abandoned slot back; True only if it is on offer and checked. Never raises.
 
-        `force`: also one that somebody holds (the work goes to quarantine), and beyond the last automatic attempt. Why it failed is in
-        `last_recovery`.
+        `force`: also one that somebody holds (the work goes to quarantine), and beyond the last automatic attempt. `dry_run`: only say
+        what would be done. What was done, and why it failed, is in `last_recovery`.
         """
         hours = 0.0 if force else None
         strategy = Strategy("operator", long_allocated_after=hours, force_release=force)
         try:
             slot = self._resources.slot(slot_id)
             loop = self._recovery.loop(slot.slot_id)
-            self.last_recovery = self._recovery.when_free(lambda: loop.recover_threads(slot_id, strategy, force=force))
+            self.last_recovery = self._recovery.when_free(
+                lambda: loop.recover_threads(slot_id, strategy, force=force, dry_run=dry_run)
+            )
             now = self._resources.store.slot(slot_id)
             return now is not None and now.state is SlotState.AVAILABLE and not self._detection.damage(now)
         except (PoolManagerError, RecoveryBusyError):
@@ -369,13 +382,45 @@ class PoolManager:
             report = self._recovery.when_free(lambda: loop.run_once_threads(chosen, dry_run=dry_run, staged=staged))
         except RecoveryBusyError as error:
             return {**dict.fromkeys(RECOVERY_COUNTERS.values(), 0), "errors": [str(error)]}
+        return {**self.note_recovery(report), "errors": list(report.errors)}
+
+    def recovery_loop(self, *, stage_wait: float = 60.0) -> RecoveryLoop:
+        """The recovery loop of the core over all pools, for whoever runs it as a service; `note_recovery` takes its reports."""
+        return self._recovery.loop(stage_wait=stage_wait)
+
+    def note_recovery(self, report: RecoveryReport) -> dict[str, int]:
+        """Count what a recovery has done, and tell `send_metric`. Returns the four counts of `auto_recover`."""
         self.last_recovery = report
         figures = seed_counts(report)
         self._metrics.count_recovery(figures, report, reclaimed(report))
         if self.send_metric is not None:
             for name, figure in RECOVERY_COUNTERS.items():
                 self.send_metric(f"recovery.{name}", float(figures[figure]))
-        return {**figures, "errors": list(report.errors)}
+        return figures
+
+    def recover_mirror(self, repo_name: str) -> str:
+        """Make the mirror of a pool anew if it is damaged: from the remote, else from what this disk has.
+
+        Returns "remote" or "local", or "" if it is not damaged. Raises PoolNotFoundError, GitOperationError if neither works.
+        """
+        pool = self.get_pool(repo_name)
+        return rebuild(self._resources.mirror(pool.repo_name, pool.repo_url), self._resources.quarantine(pool.repo_name))
+
+    def check_mirror(self, repo_name: str) -> list[Damage]:
+        """What is damaged in the mirror of a pool: files, the base commit, checksums. Raises PoolNotFoundError."""
+        return self._resources.mirror(repo_name, self.get_pool(repo_name).repo_url).check(tier=2)
+
+    def health_check(self, max_allocation_hours: float = 24, language: str = "en") -> PoolHealth:
+        """Whether `detect_anomalies` finds nothing; says "N problems found", or 「N件の問題を検出」 with `language` "ja". Repairs nothing."""
+        return PoolHealth.of(self.detect_anomalies(max_allocation_hours), language)
+
+    def doctor(self, *, thorough: bool = True, ask_remotes: bool = True) -> Doctor:
+        """Who looks at everything, and names the command that mends what is wrong. Changes nothing."""
+        return Doctor(self._resources, self._guard, thorough=thorough, ask_remotes=ask_remotes)
+
+    def work_in(self, slot_id: str) -> list[str]:
+        """What a release of the slot would keep, one line each; [] if there is nothing. Changes nothing. Raises SlotNotFoundError."""
+        return self._resources.workspace(self._resources.slot(slot_id)).has_work()
 
     # --- numbers ------------------------------------------------------------------------------------------------------------
 
@@ -386,6 +431,12 @@ class PoolManager:
     def get_performance_metrics(self, repo_name: str | None = None) -> dict[str, Any]:
         """`pools` by name with their numbers, and `recovery`; JSON-ready."""
         return self._metrics.all(repo_name)
+
+    def collector(self) -> PoolCollector:
+        """The metrics of all pools for a registry of `prometheus_client`."""
+        from yaoki.systems.repopool.prometheus import PoolCollector
+
+        return PoolCollector(self._resources, self._guard)
 
     def export_metrics(self, path: str | os.PathLike[str] | None = None) -> str:
         """The same as JSON text, which is also written to `path` if it is given. Raises OSError if that cannot be written."""

@@ -132,11 +132,13 @@ class PoolRecovery:
         slot = self._resources.store.slot(attempt.subject)
         if slot is not None and slot.state in (SlotState.ALLOCATED, SlotState.CLEANING) and self._resources.owner_of(slot).dead:
             self._release.reclaim(slot, attempt.anomaly.detail)
+            self._resources.count(slot.repo_name, reclaimed_dead_owner=1)
 
     def _release_by_force(self, attempt: Attempt) -> None:
         slot = self._resources.store.slot(attempt.subject)
         if slot is not None and slot.fence == attempt.anomaly.facts["fence"]:
             self._release.reclaim(slot, "released by force")
+            self._resources.count(slot.repo_name, reclaimed_long_allocated=1)
         else:
             # An interrupted step had taken it already.
             self._take_back(attempt)
@@ -178,6 +180,7 @@ class PoolRecovery:
             self._troubles[attempt.subject] = error
 
     def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Callable[[Workspace, Slot], object]) -> None:
+        started = clock.now()
         with self._resources.working_on(slot) as workspace:
             rung(workspace, slot)
             self._check(workspace, slot)
@@ -186,6 +189,7 @@ class PoolRecovery:
                 self._check(workspace, slot)
             prepared = workspace.prepare()
         self._resources.store.offer(slot.slot_id, slot.fence, branch=prepared.branch, commit=prepared.commit, recovered=True)
+        self._resources.count(slot.repo_name, repairs=1, repair_seconds=clock.now() - started)
         self._forget(slot.slot_id)
 
     def _check(self, workspace: Workspace, slot: Slot) -> None:

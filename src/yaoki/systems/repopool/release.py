@@ -82,6 +82,7 @@ class Release:
             # He has given it back this moment. Whoever got it since is not meant.
             return False
         self.finished(taken, slot, reason=reason, by_holder=False)
+        self._resources.count(slot.repo_name, reclaimed_operator=1)
         return True
 
     def reclaim(self, slot: Slot, reason: str) -> Slot:
@@ -121,6 +122,7 @@ class Release:
         store = self._resources.store
         if not cleanup:
             return store.offer(taken.slot_id, taken.fence, needs_cleaning=True)
+        started = clock.now()
         try:
             with self._resources.working_on(taken) as workspace:
                 why, cause = self._clean(workspace, taken, former, reason, by_holder)
@@ -136,7 +138,9 @@ class Release:
                 slot_id=taken.slot_id,
                 way_out="the work is still in it; recover_slot() tries again",
             ) from cause
-        return store.offer(taken.slot_id, taken.fence, branch=head.branch, commit=head.commit)
+        offered = store.offer(taken.slot_id, taken.fence, branch=head.branch, commit=head.commit)
+        self._resources.count(taken.repo_name, cleanings=1, clean_seconds=clock.now() - started)
+        return offered
 
     def _clean(
         self, workspace: Workspace, taken: Slot, former: Slot, reason: str, by_holder: bool
