@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import yaoki
-from yaoki.cli import chat, up
+from yaoki.cli import chat, pool, up
 
 __all__ = ["app"]
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.add_typer(chat.app, name="chat")
+app.add_typer(pool.app, name="pool")
 
 
 def _show_version(asked: bool) -> None:

@@ -27,15 +27,18 @@ class ProblemError(YaokiError):
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
-    """A block whose known problems end the command with status 1 and plain lines on the standard error stream."""
+def plainly(*, extra: str = "chat") -> Iterator[None]:
+    """A block whose known problems end the command with status 1 and plain lines on the standard error stream.
+
+    `extra`: what to install where a package is missing.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "yaoki":
             raise
         typer.echo(
-            f"This command needs {error.name}, which is not installed.\nInstall it with: pip install 'yaoki[chat]'", err=True
+            f"This command needs {error.name}, which is not installed.\nInstall it with: pip install 'yaoki[{extra}]'", err=True
         )
         raise typer.Exit(1) from None
     except YaokiError as error:

@@ -70,10 +70,14 @@ class Instance:
 
     `acquire` takes the lock or raises CannotStartError, which says who holds it. `address` may be set to where the service can
     be reached, for whoever finds the lock taken. `lock_file`: its name in the folder; systems with different names share a folder.
+    `option`: how the user names another folder.
     """
 
-    def __init__(self, system: str, place: str | os.PathLike[str], *, lock_file: str = LOCK_FILE) -> None:
+    def __init__(
+        self, system: str, place: str | os.PathLike[str], *, lock_file: str = LOCK_FILE, option: str = "--data"
+    ) -> None:
         self.system = system
+        self.option = option
         self.file: Path = Path(place) / lock_file
         self._lock = FileLock(self.file)
         self._facts: dict[str, object] = {}
@@ -90,7 +94,7 @@ class Instance:
         except OSError as error:
             raise CannotStartError(
                 f"the lock {self.file} cannot be taken: {error.strerror}",
-                "Choose a data folder on a local disk with --data FOLDER.",
+                f"Choose a data folder on a local disk with {self.option} FOLDER.",
             ) from error
         if holder is not None:
             raise self._taken(holder)
@@ -103,7 +107,7 @@ class Instance:
         who = f"process {pid}{where}" if isinstance(pid, int) else "another process"
         return CannotStartError(
             f"{self.system} is running already: {who} uses the data folder {self.file.parent}",
-            f"Use that one, stop it{f' (kill {pid})' if isinstance(pid, int) else ''}, or choose another folder with --data FOLDER.",
+            f"Use that one, stop it{f' (kill {pid})' if isinstance(pid, int) else ''}, or choose another folder with {self.option} FOLDER.",
         )
 
     @property
