@@ -16,7 +16,7 @@ import pytest
 
 from tests.systems.chat.running import FAST, Process, ServedChat, read_events
 from tests.systems.chat.search_server import SearchServer
-from yaoki.chaos.faults import Drip, Fault, Hang, Partition, Refuse, Reset, Status, Truncate
+from yaoki.chaos.faults import Drip, Fault, Hang, Partition, Reset, Status
 from yaoki.chaos.proxy import FaultProxy
 from yaoki.chaos.threaded import ThreadedFaultProxy
 
@@ -28,13 +28,11 @@ MODES = {(): "normal", ("vector",): "degraded-no-context", ("llm",): "degraded-c
 
 FAULTS: dict[str, Fault] = {
     "hang": Hang(),
-    "refuse": Refuse(),
     "503": Status(503, {"Retry-After": "120"}),
     "wrong schema": Status(200, {"Content-Type": "application/json"}, '{"answer": 42}'),
-    "html": Status(200, {"Content-Type": "text/html"}, "<html><body>busy</body></html>"),
-    "truncated": Truncate(150),
     "slow drip": Drip(20.0),
 }
+"""One of each sort: no answer, a refusal, a wrong answer, an answer too late."""
 
 
 class Deployment:
