@@ -3,7 +3,7 @@
 | tier | asks | cost |
 | --- | --- | --- |
 | 0 | files: are they there, and do they begin and end as they must | no process, well below 1 ms |
-| 1 | the tree of HEAD is connected; a slot that nobody has is unchanged | two git processes |
+| 1 | what a tenant has committed is connected; a slot that nobody has is unchanged | one git process if all is well |
 | 2 | the checksum of every pack that the tenant has made | reads them |
 | 3 | git fsck | reads every object |
 """
@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import Failure, GitOperationError
@@ -51,12 +52,20 @@ def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: i
         found.append(_damage(slot, DamageClass.BAD_INDEX, f"index: {problem}"))
     found += [
         _damage(slot, DamageClass.BAD_PACK, problem)
-        for problem in (ends_problem(pack, digest_size=digest_size) for pack in packs_in(slot.git / "objects"))
+        for problem in _pack_problems(slot.git / "objects", tenant=tenant, digest_size=digest_size)
         if problem
     ]
     if not tenant:
         found += [_damage(slot, DamageClass.STALE_LOCK, f"{name} was left behind") for name in locks_in(slot.git)]
     return found
+
+
+def _pack_problems(objects: Path, *, tenant: bool, digest_size: int) -> list[str]:
+    packs = packs_in(objects)
+    if tenant:
+        # git writes the index of a pack last: he may just be doing so.
+        packs = [pack for pack in packs if pack.with_suffix(".idx").exists()]
+    return [ends_problem(pack, digest_size=digest_size) for pack in packs]
 
 
 def _check_control(slot: SlotLayout, objects: Path, digest_size: int) -> list[Damage]:
@@ -97,13 +106,20 @@ def check_work(slot: SlotLayout, git: Git, *, tenant: bool) -> list[Damage]:
         return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
     if commit is None:
         return []
+    base = None
+    with suppress(OSError, ValueError):
+        base = head_of(slot.control)[1]
     borrow = [slot.git / "objects"] if is_folder(slot.git / "objects") else []
-    problem = _asked(git, slot, ["rev-list", "--objects", "--quiet", f"{commit}^{{tree}}"], borrow)
+    # What the base leads to is the mirror's: it is followed once for all slots.
+    words = ["cat-file", "-e", f"{commit}^{{tree}}"]
+    if commit != base:
+        words = ["rev-list", "--objects", "--quiet", commit, *([f"^{base}"] if base else [])]
+    problem = _asked(git, slot, words, borrow)
     if problem:
         return [_damage(slot, DamageClass.MISSING_OBJECT, problem)]
     if not tenant:
         try:
-            words = ["status", "--porcelain=v2", "-z", "--ignore-submodules=all"]
+            words = ["--no-optional-locks", "status", "--porcelain=v2", "-z", "--ignore-submodules=all"]
             if git.run(slot.control, words, tree=slot.tree).stdout:
                 return [_damage(slot, DamageClass.CHANGED, "files differ from what is checked out")]
         except GitOperationError as error:

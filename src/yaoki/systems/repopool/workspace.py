@@ -7,7 +7,7 @@ own index of the tree; the tenant's `.git` is read as files, and made anew from 
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -75,11 +75,13 @@ class Head:
 @dataclass(frozen=True, slots=True)
 class CleanPolicy:
     """What a clean slot may still contain. `keep_ignored`: patterns of ignored files and folders that stay, such as caches; only for
-    tenants who trust each other. `lock_timeout`: seconds to wait for whoever works on the slot.
+    tenants who trust each other. `lock_timeout`: seconds to wait for whoever works on the slot. `largest_commit`: bytes of changed and new
+    files above which a tree is renamed away as a whole, since to read them would take too long.
     """
 
     keep_ignored: Sequence[str] = field(default=())
     lock_timeout: float = 60.0
+    largest_commit: int = 1024 * 1024 * 1024
 
 
 class Workspace:
@@ -170,14 +172,16 @@ class Workspace:
             self._bring_to(git, wanted)
             return Prepared(wanted.branch, wanted.commit)
 
-    def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True) -> bool:
-        """Whether the slot is as the proof says. One git process, or none."""
+    def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True, write: bool = True) -> bool:
+        """Whether the slot is as the proof says. One git process, or none. `write`: we hold the slot, so git may write its index."""
         if not proof.git_holds(self.slot) or not proof.tree_holds(self.slot):
             return False
         if not ask_git:
             return True
         # Unlike `diff-files` it writes an index in which files and index are equally old anew, so that git need not read them again.
         words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
+        if not write:
+            words.insert(0, "--no-optional-locks")
         try:
             return not git.run(self.slot.control, words, tree=self.slot.tree).stdout
         except GitOperationError as error:
@@ -279,6 +283,8 @@ class Workspace:
             seen = survey(slot.git, digest_size=self._digest_size())
             if found.seen.problems:
                 return Cleaned(self._replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
+            if self._bytes_of((*found.changed, *found.untracked)) > self.policy.largest_commit:
+                return Cleaned(self._replace(git, tenancy, "its files are too large for a commit"))
             entry, notes = None, list(seen.whole)
             if self._may_hold_work(found, seen, base):
                 keeping = Keeping(slot, self.quarantine, git, slot.control / "scratch", digest_size=self._digest_size())
@@ -309,6 +315,13 @@ class Workspace:
         size = self._digest_size()
         tree = tree_in_index((self.slot.control / "index").read_bytes(), digest_size=size)
         return tree is None or tree_in_index(seen.index, digest_size=size) != tree
+
+    def _bytes_of(self, paths: Sequence[str]) -> int:
+        total = 0
+        for path in paths:
+            with suppress(OSError):
+                total += (self.slot.tree / path).lstat().st_size
+        return total
 
     def _take_away(self, aside: SetAside, found: Changes, tracked: Tracked, notes: list[str], *, taken: bool) -> None:
         tree = self.slot.tree
@@ -376,7 +389,9 @@ class Workspace:
         size = self._digest_size()
         found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
         if not found and tier >= 1:
-            found = check_work(self.slot, git, tenant=tenant)
+            proof = None if tenant else Proof.read(self.slot)
+            if proof is None or not self._holds(git, proof, write=False):
+                found = check_work(self.slot, git, tenant=tenant)
         if not found and tier >= 2:
             found = check_packs(self.slot, digest_size=size)
         if not found and tier >= 3:

@@ -230,7 +230,7 @@ def test_w2_a_healthy_slot_needs_no_repair(world: World) -> None:
     repaired = repair(workspace, ticket="7")
 
     assert (repaired.ok, repaired.rung, repaired.kept) == (True, "", ())
-    assert world.git.commands == before + 3
+    assert world.git.commands <= before + 3
 
 
 @pytest.mark.parametrize("state", [_unborn, _index_lock, _missing_index, _changed_file])

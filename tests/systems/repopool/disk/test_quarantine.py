@@ -12,6 +12,7 @@ from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
 from yaoki.systems.repopool.mirror_rebuild import rebuild
+from yaoki.systems.repopool.workspace import CleanPolicy
 
 
 def commit(tree: Path, name: str) -> str:
@@ -246,6 +247,19 @@ def test_w3_what_is_written_late_goes_where_the_tree_went(world: World) -> None:
     assert entry is not None
     assert (world.restored(entry) / "src" / "late.txt").read_text() == "late"
     assert not (world.tree() / "src" / "late.txt").exists()
+    assert workspace.check(tier=1) == []
+
+
+def test_w3_what_is_too_large_for_a_commit_is_renamed_away(world: World) -> None:
+    """SPEC W3: a gigabyte is not read while somebody waits for the slot."""
+    world.policy = CleanPolicy(largest_commit=1000)
+    workspace = world.built()
+    (world.tree() / "large").write_bytes(bytes(2000))
+
+    workspace.clean(ticket="1")
+
+    assert list(world.kept().folders) == ["."]
+    assert (world.restored() / "large").stat().st_size == 2000
     assert workspace.check(tier=1) == []
 
 
