@@ -47,7 +47,8 @@ function showPreparation(preparation) {
     at("meanings-bar").max = meanings.of;
     at("meanings-bar").value = meanings.embedded;
   }
-  const about = t("about", { passages: count(preparation.passages), version: state.version });
+  const here = preparation.passages !== null;
+  const about = t(here ? "about" : "about_elsewhere", { passages: here ? count(preparation.passages) : "", version: state.version });
   const found = preparation.retrieval ? t(`retrieval_${preparation.retrieval}`) : "";
   const facts = preparation.ready ? [about, found].filter(Boolean).join(" · ") : "";
   set(at("about"), [facts, meanings?.problem, ...preparation.notices].filter(Boolean).join(" "));
@@ -64,7 +65,8 @@ function showPart(part) {
   const due = breaker.state === "open" && left <= 0;
   set(text, due ? t("open_due") : t(breaker.state, { s: left }));
   const values = { failed: breaker.window_failures, calls: breaker.window_calls, window: part.window };
-  if (part.duration === "long_term") set(counts, t("long_term", { n: breaker.opened_in_a_row }));
+  if (part.duration === "partial" && part.failing?.length) set(counts, t("failing", { types: part.failing.join(", ") }));
+  else if (part.duration === "long_term") set(counts, t("long_term", { n: breaker.opened_in_a_row }));
   else if (breaker.state === "closed") set(counts, t(breaker.window_calls ? "counts" : "counts_none", values));
   else set(counts, t("spared", { n: breaker.rejected }));
   showSwitches(part, card.querySelector(".switches"));

@@ -17,6 +17,7 @@ export default {
   works: "Works", slow: "Slow", fail: "Fails", hang: "Hangs", set: "{part}: {fault}",
   preparing: "Reading the documentation: {percent} %", preparing_label: "Documents read",
   about: "{passages} passages indexed · Yaoki {version}",
+  about_elsewhere: "The search is another service · Yaoki {version}", failing: "Fails for some questions only: {types}",
   asking: "Looking it up", asking_s: "Looking it up, {s} s",
   held: "Your question is asked again as soon as the documents are there.",
   engine_extractive: "quoted from the documents", engine_no_quotation: "no quotation", engine_llm: "written by a model", engine_cache: "an earlier answer, {age} old",

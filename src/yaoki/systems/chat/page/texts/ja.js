@@ -17,6 +17,7 @@ export default {
   works: "正常", slow: "遅延", fail: "失敗", hang: "無応答", set: "{part}：{fault}",
   preparing: "ドキュメントを読み込んでいます：{percent} %", preparing_label: "読み込みの進み具合",
   about: "索引済み {passages} 件 · Yaoki {version}",
+  about_elsewhere: "検索は別のサービスです · Yaoki {version}", failing: "一部の質問だけ失敗しています：{types}",
   asking: "調べています", asking_s: "調べています（{s}秒）",
   held: "読み込みが終わりしだい、自動的にもう一度質問します。",
   engine_extractive: "文書からの引用", engine_no_quotation: "引用なし", engine_llm: "モデルによる回答", engine_cache: "{age}前の回答",
