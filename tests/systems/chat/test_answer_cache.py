@@ -104,6 +104,16 @@ async def test_a_question_that_points_back_gets_no_answer_from_elsewhere() -> No
     assert await cache.find("How do I reverse a list?", "", conversation="ann/1") == (Written("a list"), 0.0)
 
 
+async def test_a_pasted_text_is_served_only_to_itself() -> None:
+    """SPEC X5: comparing questions costs little, however long they are and whatever stands in them."""
+    cache = AnswerCache()
+    pasted = "How do I delete a file to a list " + "from string to bytes of dict " * 100
+    cache.keep(pasted, Written("os.remove"), "")
+
+    assert await cache.find(f"Please, {pasted}", "") is None
+    assert await cache.find(pasted, "") == (Written("os.remove"), 0.0)
+
+
 class Near:
     """An embedder for tests: a question is a direction, that of the first word it knows."""
 

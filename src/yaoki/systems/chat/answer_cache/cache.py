@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerCache"]
 
+LONGEST_COMPARED = 400
+"""Characters of a question that is compared with others; a longer one, a pasted text perhaps, is served only to itself."""
+
 # Where an answer stands: in which conversation, None for everybody's, and the key of its question.
 _Place = tuple[str | None, str]
 
@@ -68,7 +71,8 @@ class AnswerCache:
         asked = read(question)
         place = conversation, asked.key
         # Only what everybody may be served is ever compared with other questions.
-        meaning = self._meanings.learn(asked.key) if conversation is None else Meaning()
+        compared = conversation is None and len(asked.key) <= LONGEST_COMPARED
+        meaning = self._meanings.learn(asked.key) if compared else Meaning()
         self._kept[place] = _Kept(asked, meaning, written, version, clock.now())
         self._kept.move_to_end(place)
         if len(self._kept) > self.size:
@@ -99,10 +103,12 @@ class AnswerCache:
 
     async def _similar(self, question: str, version: str) -> _Kept | None:
         asked = read(question)
+        if len(asked.key) > LONGEST_COMPARED:
+            return None
         meaning = await self._meanings.of(asked.key)
         best, found = -1.0, None
         for place, kept in self._kept.items():
-            if place[0] is not None or not self._is_good(kept, version):
+            if place[0] is not None or len(place[1]) > LONGEST_COMPARED or not self._is_good(kept, version):
                 continue
             cosine = meaning.cosine(kept.meaning)
             if may_share_an_answer(asked, kept.question, cosine):

@@ -31,6 +31,7 @@ _POINTING: Final = frozenset(
 _GOING_ON: Final = frozenset("and but or so then why else".split())
 _JAPANESE_POINTING: Final = ("それ", "これ", "その", "この", "あれ", "では", "じゃあ", "もう", "他")
 _MUCH_IN_COMMON = 3
+_LONGEST_PHRASE = 12
 _SHORT = 3
 """Fewer words about something than that are too few to say what is meant, behind "and …"."""
 
@@ -159,9 +160,9 @@ def _english_relations(question: Question) -> set[tuple[str, str, str]]:
 
 
 def _phrase(question: Question, terms: tuple[str, ...], *, near: bool) -> list[str]:
-    """The words about things up to the next relation; only the nearest where `near`."""
+    """The words about things up to the next relation, the nearest first; only the nearest where `near`."""
     found: list[str] = []
-    for term in terms:
+    for term in terms[:_LONGEST_PHRASE]:
         if term == "from" or (term in RELATIONS and term != "of"):
             break
         if term in question.subject:
