@@ -166,6 +166,7 @@ def test_a_caller_that_hangs_up_frees_the_call(deployment: Deployment, path: str
                 caller.sendall(head.encode() + body)
                 assert model.began.wait(5.0)
             assert model.left.wait(5.0)
+    assert '"level": "error"' not in chat.out
 
 
 def test_sigterm_lets_a_stream_finish(deployment: Deployment) -> None:

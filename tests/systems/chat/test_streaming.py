@@ -117,6 +117,19 @@ async def test_what_was_said_before_is_told_to_the_answerer() -> None:
     assert asking.retrieval.search.queries[1:] == ["How do I boil water in a kettle? And milk?", "And milk?"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [("And milk?", True), ("How do I roast a potato?", False), ("それはなぜ？", True), ("お湯の沸かし方は何ですか？", False)],
+)
+async def test_only_a_short_message_is_searched_for_together_with_the_one_before(message: str, short: bool) -> None:
+    """SPEC G1: in Japanese, which has no spaces, by its characters."""
+    asking, _ = chat("Yes.")
+    await asking.ask("How do I boil water?", conversation="c1")
+    await asking.ask(message, conversation="c1")
+
+    assert asking.retrieval.search.queries[-1] == (f"How do I boil water? {message}" if short else message)  # type: ignore[attr-defined]
+
+
 async def test_neither_notices_nor_apologies_are_told_to_the_answerer() -> None:
     """SPEC K3: what was said in place of an answer is no context."""
     asking, answerer = chat(BROKEN)
@@ -179,6 +192,17 @@ async def test_the_callers_deadline_ends_a_stream_well() -> None:
     found = parsed(await collected(Streams(), asking.turn(), 2.0))
 
     assert (found[-1]["message"], found[-1]["truncated"]) == ("Water ", True)
+
+
+async def test_a_stream_that_is_cut_before_its_first_piece_says_so() -> None:
+    """SPEC H4, G3: what is streamed is the message also then."""
+    asking, _ = chat(1000.0, llm_timeout=3000.0)
+    streams = Streams()
+    streams.cut_after(5.0)
+    delta, last = parsed(await collected(streams, asking.turn()))
+
+    assert delta["delta"] == last["message"]
+    assert (last["mode"], last["engine"], "truncated" in last) == ("degraded-cache-only", "static", False)
 
 
 async def test_streams_are_cut_before_a_drain_is_over() -> None:

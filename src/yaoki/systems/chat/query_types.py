@@ -7,11 +7,11 @@ conversation.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
+from yaoki.systems.chat.texts import written_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,15 +24,13 @@ __all__ = ["TYPES", "QueryTypes", "type_of"]
 _LONG = 500
 """Characters from which a question is a long one."""
 
-_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
-
 TYPES = tuple(f"{language}{form}" for language in ("en", "ja") for form in ("", "-long", "-follow-up"))
 """Every type there is. `en` stands for whatever is not Japanese."""
 
 
 def type_of(asked: Asked) -> str:
     """The type of a question."""
-    language = "ja" if _JAPANESE.search(asked.question) else "en"
+    language = written_in(asked.question)
     if asked.history:
         return f"{language}-follow-up"
     return f"{language}-long" if len(asked.question) >= _LONG else language

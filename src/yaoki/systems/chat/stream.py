@@ -75,6 +75,7 @@ class Streams:
 
     async def _write(self, turn: Turn, seconds: float, events: asyncio.Queue[str | Reply]) -> None:
         reply: Reply | None = None
+        said = False
         try:
             with deadline.within(seconds):
                 async with aclosing(turn.stream()) as pieces:
@@ -82,13 +83,18 @@ class Streams:
                         if isinstance(piece, Reply):
                             reply = piece
                         else:
+                            said = True
                             events.put_nowait(piece)
         except asyncio.CancelledError:
             if not self._cut:
                 raise
         except Exception:  # noqa: BLE001  # the status is on its way already: the caller gets what there is
             _log.exception("a stream failed")
-        events.put_nowait(reply or turn.cut())
+        if reply is None:
+            reply = turn.cut()
+            if not said and reply.message:
+                events.put_nowait(reply.message)
+        events.put_nowait(reply)
 
 
 def _line(event: dict[str, Any]) -> bytes:

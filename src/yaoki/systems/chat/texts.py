@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
-__all__ = ["LANGUAGES", "NO_CONTEXT", "PREPARING", "Language"]
+__all__ = ["LANGUAGES", "NO_CONTEXT", "PREPARING", "Language", "written_in"]
 
 Language = Literal["en", "ja"]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "ja")
+
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+def written_in(text: str) -> Language:
+    """The language that somebody has written this in; English stands for whatever is not Japanese."""
+    return "ja" if _JAPANESE.search(text) else "en"
+
 
 NO_CONTEXT: Final[dict[Language, str]] = {
     "en": "This service answers by quoting documents, and the search that finds them is not available. Please ask again in a moment.",

@@ -45,8 +45,8 @@ __all__ = ["CUT", "Turn", "Turns", "language"]
 CUT = "shutting_down"
 """The reason of a part that was not waited for, since the process ends."""
 
-_SHORT = 5
-"""A message of fewer words, inside of a conversation, is searched for together with the question before it."""
+_FEW_WORDS, _FEW_CHARACTERS = 5, 10
+"""A message of fewer words, or of fewer characters in Japanese, is too short to be searched for alone inside of a conversation."""
 
 
 def language(accept_language: str | None) -> Language:
@@ -129,9 +129,7 @@ class Turn:
     async def _search(self) -> Asked:
         turns, message = self._turns, self._message
         history = turns.conversations.history(message.user_id, message.conversation_id)
-        query = message.text
-        if history and len(query.split()) < _SHORT:
-            query = f"{history[-1].question} {query}"
+        query = f"{history[-1].question} {message.text}" if history and _is_short(message.text) else message.text
         found = self._found = await turns.retrieval.find(query)
         hits = None if found.value is None else found.value.hits
         preparing = turns.progress() if found.reason == PREPARING else None
@@ -199,6 +197,12 @@ class Turn:
             truncated=written.failed and bool(self._streamed),
             retrieval=None if self._found.value is None else self._found.value.retrieval or None,
         )
+
+
+def _is_short(text: str) -> bool:
+    if texts.written_in(text) == "ja":
+        return len(text) < _FEW_CHARACTERS
+    return len(text.split()) < _FEW_WORDS
 
 
 def _degraded(name: str, result: Result[Found] | Result[Written]) -> tuple[Degraded, ...]:

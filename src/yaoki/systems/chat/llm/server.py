@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -40,7 +39,6 @@ __all__ = ["MODEL", "add_refusals", "router"]
 MODEL = "yaoki-extractive"
 
 _LONGEST_BODY = 4 << 20
-_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
 def router(max_concurrent: int) -> APIRouter:
@@ -87,7 +85,7 @@ def add_refusals(app: FastAPI) -> None:
 
 async def _answer(system: str, user: str) -> str:
     asked = prompt.read(system, user)
-    language: Literal["en", "ja"] = "ja" if _JAPANESE.search(asked.question) else "en"
+    language = texts.written_in(asked.question)
     if asked.hits is None:
         return texts.NO_CONTEXT[language]
     said = await asyncio.to_thread(answer, asked.question, asked.hits)
