@@ -120,8 +120,11 @@ imports: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(PY) -m bench
 
+# One thread for each product of matrices, as the services run.
+bench-chat: export OPENBLAS_NUM_THREADS = 1
 bench-chat: $(VENV)/.dev
-	$(PY) -m bench.chat_retrieval
+	$(PY) -m bench.chat_retrieval $(ARGS)
+	$(PY) -m bench.chat_vector
 	$(PY) -m bench.chat_cache
 	$(PY) -m bench.chat_chain
 

@@ -35,9 +35,9 @@ CONSIDERED = 5
 COVERAGE_FLOOR = 0.5
 KNOWN_FLOOR = 0.72
 KNOWN_COVERAGE_FLOOR = 0.25
-SIMILARITY_FLOOR = 0.46
+SIMILARITY_FLOOR = 0.45
 # A source that is this much farther than the nearest one is noise beside it.
-SIMILARITY_BESIDE = 0.08
+SIMILARITY_BESIDE = 0.04
 # An entry that covers less than this share of what the best one covers is noise beside it.
 BESIDE_THE_BEST = 0.5
 FURTHER_SENTENCES = 2
@@ -122,7 +122,7 @@ def answer(question: str, hits: Sequence[Hit], index: ChatIndex | None = None) -
     kept = [
         (source, share)
         for place, (source, share) in enumerate(zip(sources, covered, strict=True))
-        if (near[place] >= max(near) - SIMILARITY_BESIDE if near else share >= BESIDE_THE_BEST * best)
+        if share >= BESIDE_THE_BEST * best or (near and near[place] >= max(near) - SIMILARITY_BESIDE)
     ]
     return Answer(tuple(_entry(question, weights, source, share, index) for source, share in kept[:ENTRIES]))
 

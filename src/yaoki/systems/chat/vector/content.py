@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from yaoki.systems.chat.vector import embedding_store
 from yaoki.systems.chat.vector.fusion import PER_NAME, WIDTH, fused, limited
 from yaoki.systems.chat.vector.lexical import LexicalIndex
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from yaoki.systems.chat.vector.vectors import Vectors
 
 __all__ = ["WITH_PYTHON", "Content", "served"]
+
+MEANING_PRIOR = 0.66
 
 WITH_PYTHON = "with_python"
 """The setting of an index that serves Python's documentation beside the user's documents; its value is then `yes`."""
@@ -36,13 +40,15 @@ class Content:
     the file it was read from.
     """
 
-    __slots__ = ("_numbers", "documents", "lexical", "notices", "passages", "state", "version")
+    __slots__ = ("_meaning_priors", "_numbers", "documents", "lexical", "notices", "passages", "state", "version")
 
     def __init__(self, documents: Iterable[Document], state: str) -> None:
         self.documents = tuple(documents)
         self.state = state
         self.passages: tuple[Passage, ...] = tuple(passage for document in self.documents for passage in document.passages)
         self.lexical = LexicalIndex([document.counted for document in self.documents])
+        # Cosines lie nearer together than scores by words, so the prior weighs less.
+        self._meaning_priors = self.lexical.priors ** np.float32(MEANING_PRIOR)
         self.notices = tuple(notice for document in self.documents for notice in document.notices)
         total = sum(int.from_bytes(document.content, "big") for document in self.documents)
         self.version = f"{total % (1 << 64):016x}"
@@ -72,4 +78,5 @@ class Content:
         """The `k` best passages by both, at most two of one name. What is not embedded yet is found by words."""
         width = WIDTH + PER_NAME * k
         share = vectors.known / max(1, vectors.wanted)
-        return limited(fused(self.lexical.search(query, width), vectors.search(meant, width), share), self.lexical.names, k)
+        near = vectors.search(meant, self._meaning_priors, width)
+        return limited(fused(self.lexical.search(query, width), near, share), self.lexical.names, k)

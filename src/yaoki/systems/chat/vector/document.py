@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from yaoki.systems.chat.vector.corpus.passage import Passage
     from yaoki.systems.chat.vector.counted import CountedWords
 
-__all__ = ["LIBRARY", "Document", "Origin", "digest", "storable"]
+__all__ = ["LIBRARY", "Document", "Origin", "digest", "names_from_text", "names_to_text", "storable"]
 
 Origin = Literal["library", "user"]
 """Whether a document is Python's documentation, or one of the user's own."""
@@ -63,7 +63,7 @@ class Document:
             for passage in self.passages
             for part in (
                 *(passage.id, passage.title, passage.signature, passage.source, passage.text, passage.name),
-                json.dumps(passage.aliases),
+                names_to_text(passage.aliases),
                 str(passage.imported_by),
             )
         )
@@ -91,6 +91,16 @@ def digest(fields: Iterable[str], content: bytes = b"") -> bytes:
     """16 bytes that name the fields and the content."""
     # No stored field contains the separator: `storable` sees to that.
     return blake2b("\0".join(fields).encode() + b"\0" + content, digest_size=16).digest()
+
+
+def names_to_text(names: tuple[str, ...]) -> str:
+    """Names as JSON. Most passages have no further names, and the encoder takes its time also for none."""
+    return json.dumps(names) if names else "[]"
+
+
+def names_from_text(text: str) -> tuple[str, ...]:
+    """What `names_to_text` made. Raises ValueError for what is no JSON."""
+    return () if text == "[]" else tuple(json.loads(text))
 
 
 def storable(text: str) -> str:

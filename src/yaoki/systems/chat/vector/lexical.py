@@ -34,7 +34,8 @@ SYNONYM = 0.35
 class LexicalIndex:
     """What finds passages by words. Immutable. Passages are numbered through all documents, in their order.
 
-    `names`: for each passage, the number of its name; passages of one name have the same.
+    `names`: for each passage, the number of its name; passages of one name have the same. `priors`: what its score is multiplied
+    with.
     """
 
     __slots__ = (
@@ -44,13 +45,14 @@ class LexicalIndex:
         "_own_offsets",
         "_own_words",
         "_passages",
-        "_priors",
         "_unknown",
         "_weights",
         "names",
+        "priors",
     )
 
     names: npt.NDArray[np.int32]
+    priors: npt.NDArray[np.float32]
 
     def __init__(self, documents: Sequence[CountedWords]) -> None:
         """Put the postings of all documents together; about 0.1 s for 10 000 passages.
@@ -58,14 +60,13 @@ class LexicalIndex:
         Raises ValueError where the arrays of a document do not fit each other.
         """
         self._numbers: dict[str, int] = {}
-        parts = [_Part(counted, self._numbers) for counted in documents]
         sizes = _integers([counted.sizes for counted in documents])
-        words = _integers([part.words for part in parts])
+        words, own_words = _words_of_all(documents, self._numbers)
         frequencies = _floats([counted.frequencies for counted in documents])
         lengths = _floats([counted.lengths for counted in documents])
         own_sizes = _integers([counted.own_sizes for counted in documents])
-        self._priors = _floats([counted.priors for counted in documents])
-        self._own_words = _integers([part.own_words for part in parts])
+        self.priors = _floats([counted.priors for counted in documents])
+        self._own_words = own_words
         self._own_offsets = _starts(own_sizes)
         self.names = _numbered([counted.names for counted in documents])
         order = np.argsort(words, kind="stable")
@@ -83,7 +84,7 @@ class LexicalIndex:
         self._unknown = math.log1p((len(sizes) + 0.5) / 0.5)
 
     def __len__(self) -> int:
-        return len(self._priors)
+        return len(self.priors)
 
     def weight(self, word: str) -> float:
         """The inverse document frequency of a normalised word; highest for words that no passage has."""
@@ -96,13 +97,13 @@ class LexicalIndex:
 
     def search(self, query: str, width: int) -> list[tuple[int, float]]:
         """The numbers and scores of the `width` best passages, best first; fewer where fewer have a word of the query."""
-        scores = np.zeros(len(self._priors), np.float32)
+        scores = np.zeros(len(self.priors), np.float32)
         asked = {self._numbers[word] for word in (*question_words(query), *dotted_names(query)) if word in self._numbers}
         for number in sorted(asked):
             self._add(scores, number, 1.0)
         for number in self._called_otherwise(query, asked):
             self._add(scores, number, SYNONYM)
-        scores *= self._priors
+        scores *= self.priors
         candidates = [(number, float(scores[number])) for number in best(scores, width) if scores[number] > 0.0]
         rated = [(number, score * self._own_name(number, asked)) for number, score in candidates]
         rated.sort(key=lambda candidate: -candidate[1])
@@ -122,25 +123,61 @@ class LexicalIndex:
         return 1.0 + OWN_NAME if own and asked.issuperset(own) else 1.0
 
 
-class _Part:
-    """One document's numbers of words, as those of the whole index."""
+def _words_of_all(
+    documents: Sequence[CountedWords], numbers: dict[str, int]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The words and the own words of all documents, by their numbers in the whole index, which are given here.
 
-    def __init__(self, counted: CountedWords, numbers: dict[str, int]) -> None:
-        passages, terms = len(counted.sizes), len(counted.vocabulary)
-        fits = (
-            {len(each) for each in (counted.lengths, counted.priors, counted.names, counted.own_sizes)} == {passages}
-            and _sums_to(counted.sizes, len(counted.words))
-            and _sums_to(counted.own_sizes, len(counted.own_words))
-            and len(counted.words) == len(counted.frequencies)
-            and _below(counted.words, terms)
-            and _below(counted.own_words, terms)
-            and _below(counted.names, passages)
-        )
-        if not fits:
-            raise ValueError("the counted words of a document do not fit each other")
-        mapped = np.array([numbers.setdefault(word, len(numbers)) for word in counted.vocabulary], np.int32)
-        self.words = mapped[counted.words] if terms else counted.words
-        self.own_words = mapped[counted.own_words] if terms else counted.own_words
+    Raises ValueError where the arrays of a document do not fit each other.
+    """
+    _check(documents)
+    parts = []
+    for counted in documents:
+        new = [word for word in counted.vocabulary if word not in numbers]
+        numbers.update(zip(new, range(len(numbers), len(numbers) + len(new)), strict=True))
+        parts.append(np.fromiter(map(numbers.__getitem__, counted.vocabulary), np.int32, len(counted.vocabulary)))
+    mapped = _integers(parts)
+    begins = np.cumsum([0, *(len(part) for part in parts)])[:-1]
+    found = []
+    for arrays in ([counted.words for counted in documents], [counted.own_words for counted in documents]):
+        lengths = [len(array) for array in arrays]
+        found.append(mapped[_integers(arrays) + np.repeat(begins, lengths)] if sum(lengths) else np.zeros(0, np.int32))
+    return found[0], found[1]
+
+
+def _check(documents: Sequence[CountedWords]) -> None:
+    """Raise ValueError unless the arrays of each document fit each other."""
+    fits = all(
+        len(each.sizes) == len(each.lengths) == len(each.priors) == len(each.names) == len(each.own_sizes)
+        and len(each.words) == len(each.frequencies)
+        for each in documents
+    )
+    passages = [len(each.sizes) for each in documents]
+    terms = [len(each.vocabulary) for each in documents]
+    fits = (
+        fits
+        and _sum_to([each.sizes for each in documents], passages, [each.words for each in documents])
+        and _sum_to([each.own_sizes for each in documents], passages, [each.own_words for each in documents])
+        and _are_below([each.words for each in documents], terms)
+        and _are_below([each.own_words for each in documents], terms)
+        and _are_below([each.names for each in documents], passages)
+    )
+    if not fits:
+        raise ValueError("the counted words of a document do not fit each other")
+
+
+def _sum_to(sizes: Sequence[npt.NDArray[np.int32]], counts: Sequence[int], held: Sequence[npt.NDArray[np.int32]]) -> bool:
+    """Whether the sizes of each document cut what it holds into parts."""
+    joined = _integers(sizes)
+    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(joined, dtype=np.int64)])
+    ends = np.cumsum([0, *counts])
+    return not bool((joined < 0).any()) and np.diff(sums[ends]).tolist() == [len(each) for each in held]
+
+
+def _are_below(numbers: Sequence[npt.NDArray[np.int32]], bounds: Sequence[int]) -> bool:
+    """Whether the numbers of each document count in what it has so many of."""
+    joined = _integers(numbers)
+    return not bool((joined < 0).any() or (joined >= np.repeat(bounds, [len(each) for each in numbers])).any())
 
 
 def best(scores: npt.NDArray[np.float32], width: int) -> list[int]:
@@ -174,11 +211,3 @@ def _numbered(names: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
 
 def _starts(sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return np.concatenate([np.zeros(1, np.int32), np.cumsum(sizes, dtype=np.int32)])
-
-
-def _sums_to(sizes: npt.NDArray[np.int32], total: int) -> bool:
-    return not bool((sizes < 0).any()) and int(sizes.sum()) == total
-
-
-def _below(numbers: npt.NDArray[np.int32], bound: int) -> bool:
-    return not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < bound)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from yaoki.systems.chat.vector.corpus.passage import Passage
 from yaoki.systems.chat.vector.counted import CountedWords
-from yaoki.systems.chat.vector.document import Document
+from yaoki.systems.chat.vector.document import Document, names_from_text, names_to_text
 from yaoki.systems.chat.vector.errors import DataFolderError, IndexDamagedError, NewerIndexError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Change:
         self.remove(document.origin, document.id)
         words = document.counted.to_bytes()
         seal = document.seal(words)
-        row = (document.origin, document.id, document.state, json.dumps(document.notices), words, seal)
+        row = (document.origin, document.id, document.state, names_to_text(document.notices), words, seal)
         into = "INSERT INTO documents (origin, id, state, notices, words, seal) VALUES (?, ?, ?, ?, ?, ?)"
         number = self._connection.execute(into, row).lastrowid
         self._connection.executemany(
@@ -259,7 +259,7 @@ def _open(file: Path, *, checked: bool = True) -> sqlite3.Connection:
 def _document(file: Path, fields: list[Any], passages: list[Passage]) -> Document:
     origin, key, state, notices, words, seal = fields
     with _wrong_kinds(file):
-        document = Document(origin, key, tuple(passages), CountedWords.from_bytes(words), state, tuple(json.loads(notices)))
+        document = Document(origin, key, tuple(passages), CountedWords.from_bytes(words), state, names_from_text(notices))
         sealed = document.seal(words) == seal
     if not sealed or len(document.counted.sizes) != len(passages):
         raise IndexDamagedError(file, f"the document {key} is not what was written")
@@ -274,7 +274,7 @@ def _row(passage: Passage) -> tuple[Any, ...]:
         passage.signature,
         passage.source,
         passage.text,
-        json.dumps(passage.aliases),
+        names_to_text(passage.aliases),
         passage.imported_by,
         passage.document,
     )
@@ -282,7 +282,7 @@ def _row(passage: Passage) -> tuple[Any, ...]:
 
 def _passage(fields: Any) -> Passage:
     part, name, title, signature, source, text, aliases, imported_by, whole = fields
-    return Passage(name, part, title, text, source, signature, tuple(json.loads(aliases)), imported_by, whole)
+    return Passage(name, part, title, text, source, signature, names_from_text(aliases), imported_by, whole)
 
 
 def _state(about: Mapping[str, str]) -> str:

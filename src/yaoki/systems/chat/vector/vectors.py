@@ -52,10 +52,14 @@ class Vectors:
             if key in other._places and other._matrix[other._places[key][0]].any():
                 self.add({key: other._matrix[other._places[key][0]]})
 
-    def search(self, query: Matrix, width: int) -> list[tuple[int, float]]:
-        """The numbers and cosines of the `width` nearest passages, nearest first; only those with a cosine above zero."""
-        cosines = self._matrix @ query
-        return [(number, float(cosines[number])) for number in best(cosines, width)]
+    def search(self, query: Matrix, priors: Matrix, width: int) -> list[tuple[int, float]]:
+        """The numbers and scores of the `width` nearest passages, nearest first; only those with a cosine above zero.
+
+        `priors`: what the cosine of each passage is multiplied with.
+        """
+        scores = self._matrix @ query
+        scores *= priors
+        return [(number, float(scores[number])) for number in best(scores, width)]
 
     def similarity(self, passage: int, query: Matrix) -> float | None:
         """The cosine of one passage, None where its vector is not known."""
