@@ -9,34 +9,29 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.changes import Changes, Tracked, changes, missing_files, topmost, tracked_of
+from yaoki.systems.repopool.building import Building
+from yaoki.systems.repopool.changes import Changes, Tracked, changes, topmost, tracked_of
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
-from yaoki.systems.repopool.files import bytes_in, is_folder, remove, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of, make_control, make_tenants
+from yaoki.systems.repopool.files import bytes_in, is_folder, remove
 from yaoki.systems.repopool.git.index_file import tree_in_index
-from yaoki.systems.repopool.git.refs import head_of, is_object_id, references, resolved
+from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.keeping import Keeping, Tenancy
-from yaoki.systems.repopool.mirror import Base
 from yaoki.systems.repopool.proof import Proof
 from yaoki.systems.repopool.set_aside import SetAside
-from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_work, control_problem
-from yaoki.systems.repopool.snapshot import snapshot
+from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_work
 from yaoki.systems.repopool.tenant import Survey, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.mirror import Mirror
+    from yaoki.systems.repopool.mirror import Base, Mirror
     from yaoki.systems.repopool.quarantine import Entry, Quarantine
-    from yaoki.systems.repopool.snapshot import Snapshot
 
 # No space, no quota, a file that may not grow.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -95,6 +90,7 @@ class Workspace:
         self.quarantine = quarantine
         self.git = git
         self.policy = policy or CleanPolicy()
+        self._building = Building(slot, mirror, self.policy.keep_ignored)
 
     # --- building -------------------------------------------------------------------------------------------------------
 
@@ -104,35 +100,10 @@ class Workspace:
         Raises GitOperationError.
         """
         with self._locked() as git:
-            return self._build(git, base or self.mirror.base())
-
-    def _build(self, git: Git, base: Base) -> Prepared:
-        slot = self.slot
-        if is_folder(slot.tree):
-            known = self._known_base()
-            return Prepared(known.branch, known.commit, proven=True)
-        tree, control = slot.tree.with_name(f"{slot.tree.name}.new"), slot.control.with_name(f"{slot.control.name}.new")
-        for path in (tree, control, slot.control):
-            remove(path)
-        size = self._digest_size()
-        make_control(control, self.mirror.objects, base.commit, digest_size=size)
-        write_whole(control / "base", f"{base.commit} {base.branch}\n".encode())
-        tree.mkdir()
-        words = ["-c", "checkout.workers=0", "read-tree", "--reset", "-u", base.commit]
-        git.run(control, words, tree=tree)
-        self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
-        control.rename(slot.control)
-        tree.rename(slot.tree)
-        self._prove(base, snapshot(slot.tree))
-        return Prepared(base.branch, base.commit)
-
-    def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
-        make_tenants(
-            *(folder, self.mirror.objects, self.mirror.address.text, base.branch, base.commit),
-            packed_refs=self.mirror.slot_references(),
-            index=index,
-            digest_size=self._digest_size(),
-        )
+            wanted = base or self.mirror.base()
+            new = self._building.build(git, wanted)
+            known = wanted if new else self._building.known_base()
+            return Prepared(known.branch, known.commit, proven=not new)
 
     # --- for a tenant ---------------------------------------------------------------------------------------------------
 
@@ -160,16 +131,18 @@ class Workspace:
             proof = Proof.read(self.slot)
             holds = proof is not None and (self._holds(git, proof, ask_git=verify) or self._settles(git, proof))
             if proof is None or not holds:
-                self._clean(git, Tenancy("found", "found when nobody had the slot", "", self._known_base().commit), taken=True)
+                self._clean(
+                    git, Tenancy("found", "found when nobody had the slot", "", self._building.known_base().commit), taken=True
+                )
                 proof = Proof.read(self.slot)
-            references = _digest(self.mirror.slot_references())
+            references = self._building.references_digest()
             if proof is not None and (proof.branch, proof.commit, proof.references) == (
                 wanted.branch,
                 wanted.commit,
                 references,
             ):
                 return Prepared(wanted.branch, wanted.commit, proven=holds)
-            self._bring_to(git, wanted)
+            self._building.bring_to(git, wanted)
             return Prepared(wanted.branch, wanted.commit)
 
     def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True, write: bool = True) -> bool:
@@ -202,47 +175,6 @@ class Workspace:
         anew.write(self.slot)
         return True
 
-    def _bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
-        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
-        the base has, if that is known.
-        """
-        slot = self.slot
-        Proof.withdraw(slot)
-        write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
-        write_whole(slot.control / "HEAD", f"{base.commit}\n".encode())
-        for name in ("index.lock", "HEAD.lock"):
-            # We hold the slot, and so does every git of ours: nobody else can be at work here.
-            (slot.control / name).unlink(missing_ok=True)
-        git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
-        self._renew_git(base)
-        tracked = tracked or tracked_of(git, slot)
-        seen = snapshot(slot.tree, keep=self.policy.keep_ignored)
-        missing = missing_files(seen, tracked, self.policy.keep_ignored)
-        further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems
-        if missing or further:
-            raise CleanupError(
-                f"{slot.slot_id} is not clean: {', '.join([*missing, *further][:3])}",
-                slot_id=slot.slot_id,
-                way_out=f"run `yaoki pool recover {slot.slot_id}`",
-            )
-        self._prove(base, seen)
-
-    def _renew_git(self, base: Base) -> None:
-        """Replace the tenant's `.git` by a new one, made beside it."""
-        slot = self.slot
-        fresh, old = slot.control / "git.new", slot.control / "git.old"
-        remove(fresh)
-        self._make_tenants(fresh, base, (slot.control / "index").read_bytes())
-        remove(old)
-        if slot.git.is_symlink() or slot.git.exists():
-            slot.git.rename(old)
-        fresh.rename(slot.git)
-        remove(old)
-
-    def _prove(self, base: Base, seen: Snapshot) -> None:
-        references = _digest(self.mirror.slot_references())
-        Proof.make(self.slot, base.branch, base.commit, references, seen).write(self.slot)
-
     # --- after a tenant -------------------------------------------------------------------------------------------------
 
     def clean(
@@ -258,7 +190,7 @@ class Workspace:
             proof = Proof.read(self.slot)
             if proof is not None and not alive and is_folder(self.slot.tree) and self._holds(git, proof):
                 return Cleaned(proven=True)
-            tenancy = Tenancy(ticket, reason, holder, self._known_base().commit)
+            tenancy = Tenancy(ticket, reason, holder, self._building.known_base().commit)
             if alive:
                 return Cleaned(self._replace(git, tenancy, "somebody may still write in it"))
             return self._clean(git, tenancy, taken=taken)
@@ -266,34 +198,34 @@ class Workspace:
     def renew(self, *, ticket: str, reason: str, holder: str = "") -> Entry | None:
         """Set the whole slot aside by rename, and build it anew from the mirror. Raises GitOperationError or OSError."""
         with self._locked() as git:
-            return self._replace(git, Tenancy(ticket, reason, holder, self._known_base().commit), reason)
+            return self._replace(git, Tenancy(ticket, reason, holder, self._building.known_base().commit), reason)
 
     def _clean(self, git: Git, tenancy: Tenancy, *, taken: bool) -> Cleaned:
         slot = self.slot
-        base = self._known_base()
+        base = self._building.known_base()
         if not is_folder(slot.tree):
             aside = self._set_aside(tenancy)
             aside.take("tree", {".": slot.tree}, ["it is no folder"])
-            self._build(git, base)
+            self._building.build(git, base)
             return Cleaned(aside.entry)
         try:
-            self._ensure_control(git, base)
+            self._building.mend_control(git, base)
             tracked = tracked_of(git, slot)
             found = changes(git, slot, tracked, self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self._digest_size())
+            seen = survey(slot.git, digest_size=self._building.digest_size)
             if found.seen.problems:
                 return Cleaned(self._replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
             if self._bytes_of((*found.changed, *found.untracked)) > self.policy.largest_commit:
                 return Cleaned(self._replace(git, tenancy, "its files are too large for a commit"))
             entry, notes = None, list(seen.whole)
             if self._may_hold_work(found, seen, base):
-                keeping = Keeping(slot, self.quarantine, git, slot.control / "scratch", digest_size=self._digest_size())
+                keeping = Keeping(slot, self.quarantine, git, slot.control / "scratch", digest_size=self._building.digest_size)
                 entry = keeping.commits(tenancy, found, seen)
                 notes += keeping.notes
             aside = self._set_aside(tenancy, entry)
             self._take_away(aside, found, tracked, notes, taken=taken)
             removed = self._remove_extras(found, tracked)
-            self._bring_to(git, base, tracked)
+            self._building.bring_to(git, base, tracked)
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
@@ -312,7 +244,7 @@ class Workspace:
             return True
         if seen.index is None:
             return False
-        size = self._digest_size()
+        size = self._building.digest_size
         tree = tree_in_index((self.slot.control / "index").read_bytes(), digest_size=size)
         return tree is None or tree_in_index(seen.index, digest_size=size) != tree
 
@@ -345,18 +277,18 @@ class Workspace:
 
     def _replace(self, git: Git, tenancy: Tenancy, why: str) -> Entry | None:
         """Set the whole tree aside, and build a new one."""
-        base = self._known_base()
+        base = self._building.known_base()
         entry = None
         if self.slot.tree.is_symlink() or self.slot.tree.exists():
             aside = self._set_aside(tenancy)
             aside.take("tree", {".": self.slot.tree}, [why])
             entry = aside.entry
         Proof.withdraw(self.slot)
-        self._build(git, base)
+        self._building.build(git, base)
         return entry
 
     def _set_aside(self, tenancy: Tenancy, entry: Entry | None = None) -> SetAside:
-        return SetAside(self.slot, self.quarantine, tenancy, entry, digest_size=self._digest_size())
+        return SetAside(self.slot, self.quarantine, tenancy, entry, digest_size=self._building.digest_size)
 
     # --- looking --------------------------------------------------------------------------------------------------------
 
@@ -366,10 +298,10 @@ class Workspace:
         if not is_folder(slot.tree):
             return []
         with self._locked() as git:
-            base = self._known_base()
-            self._ensure_control(git, base)
+            base = self._building.known_base()
+            self._building.mend_control(git, base)
             found = changes(git, slot, tracked_of(git, slot), self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self._digest_size())
+            seen = survey(slot.git, digest_size=self._building.digest_size)
             lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
             lines += [f"nested repository: {path}" for path in found.repositories]
             known = {base.commit, *references(self.mirror.folder).ids.values(), *seen.published}
@@ -386,7 +318,7 @@ class Workspace:
         return self._check(self.git, tier, tenant=tenant)
 
     def _check(self, git: Git, tier: int, *, tenant: bool) -> list[Damage]:
-        size = self._digest_size()
+        size = self._building.digest_size
         found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
         if not found and tier >= 1:
             proof = None if tenant else Proof.read(self.slot)
@@ -423,7 +355,7 @@ class Workspace:
             if self.mirror.exists and is_folder(slot.tree):
                 entry = self.clean(ticket=ticket, reason=reason, holder=holder, taken=taken).entry
             else:
-                aside = self._set_aside(Tenancy(ticket, reason, holder, self._known_base().commit))
+                aside = self._set_aside(Tenancy(ticket, reason, holder, self._building.known_base().commit))
                 aside.take("tree", {".": slot.tree}, ["there is no mirror to clean it with"])
                 entry = aside.entry
         with self._locked():
@@ -432,43 +364,9 @@ class Workspace:
             remove(slot.control.with_name(f"{slot.control.name}.new"))
         return entry
 
-    # --- our own folder -------------------------------------------------------------------------------------------------
-
     @contextmanager
     def _locked(self) -> Iterator[Git]:
         """One at a time on this slot; the git that is given holds the lock, too."""
         file = self.slot.control.with_name(f"{self.slot.control.name}.lock")
         with exclusive(file, timeout=self.policy.lock_timeout, slot_id=self.slot.slot_id) as descriptor:
             yield self.git.holding(descriptor)
-
-    def _known_base(self) -> Base:
-        """The base that the slot was given; the mirror's, if nobody knows."""
-        try:
-            commit, _, branch = (self.slot.control / "base").read_text("utf-8").strip().partition(" ")
-        except (OSError, ValueError):
-            return self.mirror.base()
-        return Base(branch, commit) if is_object_id(commit) else self.mirror.base()
-
-    def _ensure_control(self, git: Git, base: Base) -> None:
-        """Mend our own folder, if something is wrong with it: the files of the tree stay as they are."""
-        slot = self.slot
-        (slot.control / "index.lock").unlink(missing_ok=True)
-        if not control_problem(slot, self.mirror.objects, digest_size=self._digest_size()):
-            return
-        fresh = slot.control.with_name(f"{slot.control.name}.new")
-        remove(fresh)
-        make_control(fresh, self.mirror.objects, base.commit, digest_size=self._digest_size())
-        write_whole(fresh / "base", f"{base.commit} {base.branch}\n".encode())
-        git.run(fresh, ["read-tree", base.commit])
-        remove(slot.control)
-        fresh.rename(slot.control)
-
-    def _digest_size(self) -> int:
-        try:
-            return digest_size_of(self.mirror.folder)
-        except (OSError, ValueError):
-            return 20
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()

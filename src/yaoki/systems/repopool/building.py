@@ -1,0 +1,145 @@
+"""How the parts of one slot are made: its tree, the tenant's `.git`, and our own folder (SPEC W1).
+
+For who holds the slot's lock. Nothing here keeps anybody's work: that was done before.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from yaoki.systems.repopool.changes import missing_files, tracked_of
+from yaoki.systems.repopool.errors import CleanupError
+from yaoki.systems.repopool.files import is_folder, remove, write_whole
+from yaoki.systems.repopool.git.folder import digest_size_of, make_control, make_tenants
+from yaoki.systems.repopool.git.refs import is_object_id
+from yaoki.systems.repopool.mirror import Base
+from yaoki.systems.repopool.proof import Proof
+from yaoki.systems.repopool.slot_checks import control_problem
+from yaoki.systems.repopool.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from yaoki.systems.repopool.changes import Tracked
+    from yaoki.systems.repopool.git.command import Git
+    from yaoki.systems.repopool.layout import SlotLayout
+    from yaoki.systems.repopool.mirror import Mirror
+    from yaoki.systems.repopool.snapshot import Snapshot
+
+__all__ = ["Building"]
+
+
+class Building:
+    """Makes the parts of `slot` from `mirror`. `keep`: patterns of ignored files that stay in a clean tree."""
+
+    def __init__(self, slot: SlotLayout, mirror: Mirror, keep: Sequence[str] = ()) -> None:
+        self.slot = slot
+        self.mirror = mirror
+        self.keep = keep
+
+    def build(self, git: Git, base: Base) -> bool:
+        """Make the slot, atomic by rename. False if it stands already. Raises GitOperationError and OSError."""
+        slot = self.slot
+        if is_folder(slot.tree):
+            return False
+        tree, control = slot.tree.with_name(f"{slot.tree.name}.new"), slot.control.with_name(f"{slot.control.name}.new")
+        for path in (tree, control, slot.control):
+            remove(path)
+        size = self.digest_size
+        make_control(control, self.mirror.objects, base.commit, digest_size=size)
+        write_whole(control / "base", f"{base.commit} {base.branch}\n".encode())
+        tree.mkdir()
+        words = ["-c", "checkout.workers=0", "read-tree", "--reset", "-u", base.commit]
+        git.run(control, words, tree=tree)
+        self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
+        control.rename(slot.control)
+        tree.rename(slot.tree)
+        self.prove(base, snapshot(slot.tree))
+        return True
+
+    def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
+        make_tenants(
+            *(folder, self.mirror.objects, self.mirror.address.text, base.branch, base.commit),
+            packed_refs=self.mirror.slot_references(),
+            index=index,
+            digest_size=self.digest_size,
+        )
+
+    def _renew_git(self, base: Base) -> None:
+        """Replace the tenant's `.git` by a new one, made beside it."""
+        slot = self.slot
+        fresh, old = slot.control / "git.new", slot.control / "git.old"
+        remove(fresh)
+        self._make_tenants(fresh, base, (slot.control / "index").read_bytes())
+        remove(old)
+        if slot.git.is_symlink() or slot.git.exists():
+            slot.git.rename(old)
+        fresh.rename(slot.git)
+        remove(old)
+
+    def prove(self, base: Base, seen: Snapshot) -> None:
+        """Write the proof down: everything before is done. `seen`: the tree, in which everything is as it must be."""
+        references = self.references_digest()
+        Proof.make(self.slot, base.branch, base.commit, references, seen).write(self.slot)
+
+    def bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
+        the base has, if that is known. Raises GitOperationError, OSError, and CleanupError if the tree is not clean afterwards.
+        """
+        slot = self.slot
+        Proof.withdraw(slot)
+        write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
+        write_whole(slot.control / "HEAD", f"{base.commit}\n".encode())
+        for name in ("index.lock", "HEAD.lock"):
+            # We hold the slot, and so does every git of ours: nobody else can be at work here.
+            (slot.control / name).unlink(missing_ok=True)
+        git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
+        self._renew_git(base)
+        tracked = tracked or tracked_of(git, slot)
+        seen = snapshot(slot.tree, keep=self.keep)
+        missing = missing_files(seen, tracked, self.keep)
+        further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems
+        if missing or further:
+            raise CleanupError(
+                f"{slot.slot_id} is not clean: {', '.join([*missing, *further][:3])}",
+                slot_id=slot.slot_id,
+                way_out=f"run `yaoki pool recover {slot.slot_id}`",
+            )
+        self.prove(base, seen)
+
+    def known_base(self) -> Base:
+        """The base that the slot was given; the mirror's, if nobody knows."""
+        try:
+            commit, _, branch = (self.slot.control / "base").read_text("utf-8").strip().partition(" ")
+        except (OSError, ValueError):
+            return self.mirror.base()
+        return Base(branch, commit) if is_object_id(commit) else self.mirror.base()
+
+    def mend_control(self, git: Git, base: Base) -> None:
+        """Mend our own folder, if something is wrong with it: the files of the tree stay as they are."""
+        slot = self.slot
+        (slot.control / "index.lock").unlink(missing_ok=True)
+        if not control_problem(slot, self.mirror.objects, digest_size=self.digest_size):
+            return
+        fresh = slot.control.with_name(f"{slot.control.name}.new")
+        remove(fresh)
+        make_control(fresh, self.mirror.objects, base.commit, digest_size=self.digest_size)
+        write_whole(fresh / "base", f"{base.commit} {base.branch}\n".encode())
+        git.run(fresh, ["read-tree", base.commit])
+        remove(slot.control)
+        fresh.rename(slot.control)
+
+    @property
+    def digest_size(self) -> int:
+        """Bytes of an object id: the mirror's; 20 if that cannot be read."""
+        try:
+            return digest_size_of(self.mirror.folder)
+        except (OSError, ValueError):
+            return 20
+
+    def references_digest(self) -> str:
+        """A digest of what a tenant is told of the remote."""
+        text = self.mirror.slot_references().encode("utf-8", "surrogateescape")
+        return blake2b(text, digest_size=20).hexdigest()
