@@ -1,8 +1,8 @@
 """Two rankings as one, by reciprocal rank (SPEC G1).
 
 score(passage) = Σ weight / (k + rank). (Cormack, Clarke, Büttcher: Reciprocal Rank Fusion, 2009.) The textbook's k = 60 with equal
-weights is worse here than meaning alone: two rankings that agree on a middling passage beat one that is right. `make bench-chat`
-measures what these numbers are worth.
+weights finds fewer of a stranger's questions here: the ranks hardly differ then, and two rankings that agree on a middling passage beat
+one that is right. `make bench-chat` measures what these numbers are worth.
 """
 
 from __future__ import annotations
