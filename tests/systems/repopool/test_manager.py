@@ -247,6 +247,17 @@ def test_another_process_cannot_release_without_force_or_fence(make_manager: Mak
     assert manager.get_pool("web").slots[0].is_available()
 
 
+def test_to_look_at_a_slot_gives_no_right_to_it(make_manager: Make) -> None:
+    """SPEC W3: only its holder, its fence by name, or an operator's word takes it."""
+    manager = make_manager(slots=1)
+    manager.allocate_slot("web")
+
+    for seen in (manager.get_slot(ONE), manager.get_pool("web").slots[0]):
+        with pytest.raises(ValueError, match="was not allocated by this object"):
+            seen.release()
+    assert manager.get_slot(ONE).state is SlotState.ALLOCATED
+
+
 def test_managers_work_after_fork(make_manager: Make) -> None:
     """SPEC W1: a child allocates for itself, and its lease is its own."""
     manager = make_manager(slots=2)

@@ -19,7 +19,7 @@ from yaoki.systems.repopool.errors import LockTimeoutError
 
 pytestmark = [pytest.mark.pool, pytest.mark.timeout(600)]
 
-AGENTS, SLOTS, SECONDS, KILLED = 16, 4, 20.0, 25
+AGENTS, SLOTS, SECONDS, KILLED = 16, 4, 15.0, 20
 AGENT = Path(__file__).with_name("agent.py")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from yaoki.core.recovery import RecoveryReport, Strategy
     from yaoki.systems.repopool.configuration import PoolConfig
+    from yaoki.systems.repopool.health import PoolHealth
+    from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.locks import LockManager
     from yaoki.systems.repopool.models import AllocationMetrics, Pool, PoolSummary, Slot, SlotStatus
 
@@ -27,7 +29,8 @@ __all__ = ["AsyncLeaseBlock", "AsyncPoolManager"]
 
 
 class AsyncPoolManager:
-    """The methods of PoolManager as coroutine functions, each run in a daemon thread.
+    """The methods of PoolManager as coroutine functions, each run in a daemon thread. What a service is built of (`recovery_loop`,
+    `note_recovery`, `doctor`, `collector`, `quarantine`) is the manager's own.
 
     `manager`: the PoolManager behind it, or the settings of one. Who is cancelled while he waits for a slot leaves the queue; a slot
     that he got this very moment is given back. Other work that was begun goes on to its end.
@@ -66,6 +69,10 @@ class AsyncPoolManager:
     async def get_pool(self, repo_name: str) -> Pool:
         """As `PoolManager.get_pool`."""
         return await _in_thread(self.manager.get_pool, repo_name)
+
+    async def get_slot(self, slot_id: str) -> Slot:
+        """As `PoolManager.get_slot`."""
+        return await _in_thread(self.manager.get_slot, slot_id)
 
     async def list_pools(self) -> list[str]:
         """As `PoolManager.list_pools`."""
@@ -179,9 +186,25 @@ class AsyncPoolManager:
         """As `PoolManager.detect_anomalies`."""
         return await _in_thread(self.manager.detect_anomalies, max_allocation_hours)
 
-    async def recover_slot(self, slot_id: str, force: bool = False) -> bool:
+    async def recover_slot(self, slot_id: str, force: bool = False, *, dry_run: bool = False) -> bool:
         """As `PoolManager.recover_slot`."""
-        return await _in_thread(self.manager.recover_slot, slot_id, force)
+        return await _in_thread(self.manager.recover_slot, slot_id, force, dry_run=dry_run)
+
+    async def recover_mirror(self, repo_name: str) -> str:
+        """As `PoolManager.recover_mirror`."""
+        return await _in_thread(self.manager.recover_mirror, repo_name)
+
+    async def check_mirror(self, repo_name: str) -> list[Damage]:
+        """As `PoolManager.check_mirror`."""
+        return await _in_thread(self.manager.check_mirror, repo_name)
+
+    async def health_check(self, max_allocation_hours: float = 24, language: str = "en") -> PoolHealth:
+        """As `PoolManager.health_check`."""
+        return await _in_thread(self.manager.health_check, max_allocation_hours, language)
+
+    async def work_in(self, slot_id: str) -> list[str]:
+        """As `PoolManager.work_in`."""
+        return await _in_thread(self.manager.work_in, slot_id)
 
     async def isolate_slot(self, slot_id: str, reason: str = "isolated by operator") -> None:
         """As `PoolManager.isolate_slot`."""

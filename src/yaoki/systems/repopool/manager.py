@@ -153,10 +153,11 @@ class PoolManager:
         return self._resources.pool(checked_repo_name(repo_name))
 
     def get_slot(self, slot_id: str) -> Slot:
-        """One slot, as it is now. Raises SlotNotFoundError, and ConfigValidationError for what is no id of a slot."""
-        slot = self._resources.slot(slot_id)
-        slot._manager = self
-        return slot
+        """One slot, as it is now; to have looked at it gives no right to release it.
+
+        Raises SlotNotFoundError, and ConfigValidationError for what is no id of a slot.
+        """
+        return self._resources.slot(slot_id)
 
     def list_pools(self) -> list[str]:
         """The names of all pools, sorted."""
