@@ -18,7 +18,7 @@ __all__ = ["doctor"]
 
 def doctor(
     pool: Annotated[
-        str | None, typer.Argument(metavar="[POOL]", help="One pool; all of them if none is named.", show_default=False)
+        str | None, typer.Argument(metavar="POOL", help="One pool; all of them if none is named.", show_default=False)
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Without git fsck, which reads every object.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Without asking the remotes.")] = False,

@@ -137,7 +137,7 @@ def _in_numbers(manager: PoolManager, name: str) -> dict[str, Any]:
 def status(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[POOL|SLOT]", help="A pool or a slot; all pools if none is named.", show_default=False),
+        typer.Argument(metavar="POOL|SLOT", help="A pool or a slot; all pools if none is named.", show_default=False),
     ] = None,
     workspaces: Workspaces = None,
     config: Config = None,

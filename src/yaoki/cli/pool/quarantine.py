@@ -24,7 +24,7 @@ _DAY = 86400.0
 @app.command("list")
 def list_(
     pool: Annotated[
-        str | None, typer.Argument(metavar="[POOL]", help="One pool; all of them if none is named.", show_default=False)
+        str | None, typer.Argument(metavar="POOL", help="One pool; all of them if none is named.", show_default=False)
     ] = None,
     workspaces: Workspaces = None,
     config: Config = None,
@@ -93,7 +93,7 @@ def restore(
 def drop(
     pool: PoolName,
     ticket: Annotated[
-        str | None, typer.Argument(metavar="[TICKET]", help="One entry, as `list` names it.", show_default=False)
+        str | None, typer.Argument(metavar="TICKET", help="One entry, as `list` names it.", show_default=False)
     ] = None,
     older_than: Annotated[
         float | None,

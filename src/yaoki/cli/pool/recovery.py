@@ -56,7 +56,7 @@ def detect(hours: Hours = 24.0, workspaces: Workspaces = None, config: Config = 
 
 def recover(
     slot: Annotated[
-        str | None, typer.Argument(metavar="[SLOT]", help="One slot; everything if none is named.", show_default=False)
+        str | None, typer.Argument(metavar="SLOT", help="One slot; everything if none is named.", show_default=False)
     ] = None,
     force: Annotated[
         bool,

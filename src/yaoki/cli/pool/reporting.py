@@ -35,7 +35,7 @@ def reported(command: str, *, as_json: bool = False) -> Iterator[None]:
         try:
             yield
         except YaokiError as error:
-            _tell(command, str(error), getattr(error, "kind", None) or "failed", error, as_json=as_json)
+            _tell(command, _said(error), getattr(error, "kind", None) or "failed", error, as_json=as_json)
             raise typer.Exit(exit_code_of(error)) from None
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -43,10 +43,30 @@ def reported(command: str, *, as_json: bool = False) -> Iterator[None]:
             raise typer.Exit(ExitCode.FAILED) from None
 
 
+_WAYS_OUT = {
+    "no_available_slot": "wait with --wait, add one with `yaoki pool add`, or take back those of the dead with `yaoki pool recover`",
+    "pool_not_found": "`yaoki pool list` names those that there are, `yaoki pool create` makes one",
+    "slot_not_found": "`yaoki pool status` names those that there are",
+    "slot_allocation_failed": "`yaoki pool doctor` says what is wrong with them",
+}
+"""What helps at the command line, by the kind of the error; the errors themselves name methods."""
+
+
+def _way_out(error: Exception) -> str:
+    return _WAYS_OUT.get(getattr(error, "kind", None) or "", getattr(error, "way_out", ""))
+
+
+def _said(error: YaokiError) -> str:
+    problem, way_out = getattr(error, "problem", None), _way_out(error)
+    if problem is None or getattr(error, "kind", None) not in _WAYS_OUT:
+        return str(error)
+    return f"{problem}; {way_out}"
+
+
 def _tell(command: str, message: str, kind: str, error: Exception, *, as_json: bool) -> None:
     if as_json:
         about = {name: getattr(error, name, None) for name in ("repo_name", "slot_id")}
-        show_json(command, error={"kind": kind, "message": message, "way_out": getattr(error, "way_out", ""), **about})
+        show_json(command, error={"kind": kind, "message": message, "way_out": _way_out(error), **about})
     typer.echo(message, err=True)
 
 

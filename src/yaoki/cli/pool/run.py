@@ -23,7 +23,7 @@ __all__ = ["run"]
 
 def run(
     pool: PoolName,
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="The command and its arguments.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command and its arguments, after two dashes.")],
     wait: Wait = None,
     timeout: Annotated[
         float | None,

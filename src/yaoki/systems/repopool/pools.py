@@ -71,7 +71,7 @@ class Pools:
                 if may_exist:
                     return pool
                 raise ConfigValidationError(
-                    f"the pool {name} exists", field="repo_name", repo_name=name, way_out="use get_pool(), or add_slot()"
+                    f"the pool {name} exists", field="repo_name", repo_name=name, way_out="use it, or add slots to it"
                 )
             try:
                 mirror.create()
@@ -108,7 +108,7 @@ class Pools:
                 f"{slot_id} is held by {said(slot.lease)}",
                 repo_name=slot.repo_name,
                 slot_id=slot_id,
-                way_out="wait until it is released, or remove_slot(…, force=True): the work goes to quarantine",
+                way_out="wait until it is released, or remove it by force: the work goes to quarantine",
             )
         taken = self._release.taken(slot, "remove_slot")
         holder = "" if slot.lease is None else slot.lease.holder

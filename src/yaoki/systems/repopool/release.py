@@ -74,7 +74,7 @@ class Release:
                 f"{slot_id} is isolated: {slot.metadata.get('isolation_reason')}",
                 repo_name=slot.repo_name,
                 slot_id=slot_id,
-                way_out=f"recover_slot({slot_id!r})",
+                way_out=f"`yaoki pool recover {slot_id}` brings it back",
             )
         try:
             taken = self.taken(slot, reason)

@@ -40,7 +40,7 @@ class WatchConfiguration(BaseModel):
         try:
             Daily(value)
         except ConfigurationError as error:
-            raise ValueError(str(error)) from error
+            raise ValueError("must be a time of day from 00:00 to 23:59") from error
         return value
 
     @property
