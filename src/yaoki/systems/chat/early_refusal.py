@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from yaoki.observe.request_id import current_request
+from yaoki.systems.chat.message import LONGEST_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -40,6 +41,7 @@ class EarlyRefusal:
         if scope["type"] != "http" or scope["path"] not in _QUESTIONS or not self.admission.full:
             await self.app(scope, receive, send)
             return
+        await _pass_over(receive)
         body = json.dumps({"error": "too_many", "reason": TOO_MANY, "request_id": current_request.get()}).encode()
         headers = [
             (b"content-type", b"application/json"),
@@ -49,3 +51,13 @@ class EarlyRefusal:
         ]
         await send({"type": "http.response.start", "status": 429, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _pass_over(receive: Receive) -> None:
+    """Let the body come, and keep nothing of it: a connection that is closed before would be reset, and the refusal lost."""
+    left = LONGEST_BODY
+    while left > 0:
+        message = await receive()
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+        left -= len(message.get("body", b""))

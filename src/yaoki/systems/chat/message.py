@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
-__all__ = ["Message", "RefusedError", "read_body", "read_json", "read_message"]
+__all__ = ["LONGEST_BODY", "Message", "RefusedError", "read_body", "read_json", "read_message"]
 
 LONGEST_BODY = 1 << 20
+"""Bytes of a body that are read."""
 LONGEST_NAME = 200
 DEEPEST = 20
 
