@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from yaoki.core import deadline
 from yaoki.systems.repopool import AsyncPoolManager, PoolManager, SlotState
 from yaoki.systems.repopool.errors import NoAvailableSlotError, StaleLeaseError
 
@@ -95,5 +96,17 @@ def test_whoever_is_cancelled_while_he_waits_leaves_the_queue(make_manager: Make
         await until(lambda: not store.tickets("web"))
         await manager.release(slot)
         await manager.release(await manager.allocate_slot("web"))
+
+    asyncio.run(main())
+
+
+def test_the_deadline_of_the_caller_ends_his_wait(make_manager: Make) -> None:
+    """SPEC T1: the thread that waits for him knows it."""
+    manager = AsyncPoolManager(make_manager(slots=1))
+
+    async def main() -> None:
+        await manager.allocate_slot("web")
+        with deadline.within(0.02), pytest.raises(NoAvailableSlotError):
+            await manager.allocate_slot("web", timeout=3600.0)
 
     asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from yaoki.core.daemon import DaemonRun
@@ -294,10 +295,14 @@ class AsyncLeaseBlock:
 
 
 async def _in_thread(function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-    """What `function` returns, run in a daemon thread. Cancellation stops the wait; the thread goes on to its end."""
+    """What `function` returns, run in a daemon thread. Cancellation stops the wait; the thread goes on to its end.
+
+    The caller's context goes along, and with it his deadline.
+    """
     parking = OnLoop()
     outcome: list[Result] = []
-    run = DaemonRun(lambda: outcome.append(function(*args, **kwargs)), parking.wake)
+    context = copy_context()
+    run = DaemonRun(lambda: outcome.append(context.run(function, *args, **kwargs)), parking.wake)
     run.start("yaoki-pool")
     while not run.done:
         await parking.park(NEVER)

@@ -78,26 +78,34 @@ class Connections:
     def _borrowed(self) -> Iterator[sqlite3.Connection]:
         idle = self._idle
         try:
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = self._open()
-            try:
-                yield connection
-            except BaseException:
-                connection.close()
-                raise
+            connection = idle.pop()
+        except IndexError:
+            connection = self._opened()
+        try:
+            yield connection
         except sqlite3.Error as error:
-            raise PoolManagerError(
-                f"the state of the pools, {self.file}, cannot be used: {error}", way_out=_way_out(error)
-            ) from error
-        # A fork in the block has given the child a list of its own.
-        if idle is self._idle and len(idle) < KEPT:
-            idle.append(connection)
-        elif idle is self._idle:
             connection.close()
-        else:
+            raise self._unusable(error) from error
+        finally:
+            self._give_back(idle, connection)
+
+    def _give_back(self, idle: list[sqlite3.Connection], connection: sqlite3.Connection) -> None:
+        if idle is not self._idle:
+            # A fork in the block has given the child a list of its own.
             _abandoned.append([connection])
+        elif len(idle) < KEPT and _is_open(connection):
+            idle.append(connection)
+        else:
+            connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> PoolManagerError:
+        return PoolManagerError(f"the state of the pools, {self.file}, cannot be used: {error}", way_out=_way_out(error))
 
     def _open(self) -> sqlite3.Connection:
         kind = network_file_system(self.file.parent)
@@ -119,6 +127,13 @@ class Connections:
             connection.close()
             raise
         return connection
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return not connection.in_transaction
+    except sqlite3.ProgrammingError:
+        return False
 
 
 def _way_out(error: sqlite3.Error) -> str:
