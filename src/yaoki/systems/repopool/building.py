@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from yaoki.systems.repopool.changes import Tracked
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.layout import SlotLayout
     from yaoki.systems.repopool.mirror import Mirror
@@ -56,6 +55,7 @@ class Building:
         self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
         control.rename(slot.control)
         tree.rename(slot.tree)
+        tracked_of(git, slot, remember=True)
         self.prove(base, snapshot(slot.tree))
         return True
 
@@ -84,9 +84,10 @@ class Building:
         references = self.references_digest()
         Proof.make(self.slot, base.branch, base.commit, references, seen).write(self.slot)
 
-    def bring_to(self, git: Git, base: Base, tracked: Tracked | None = None) -> None:
-        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `tracked`: what
-        the base has, if that is known. Raises GitOperationError, OSError, and CleanupError if the tree is not clean afterwards.
+    def bring_to(self, git: Git, base: Base) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`.
+
+        Raises GitOperationError, OSError, and CleanupError if the tree is not clean afterwards.
         """
         slot = self.slot
         Proof.withdraw(slot)
@@ -97,7 +98,7 @@ class Building:
             (slot.control / name).unlink(missing_ok=True)
         git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
         self._renew_git(base)
-        tracked = tracked or tracked_of(git, slot)
+        tracked = tracked_of(git, slot, remember=True)
         seen = snapshot(slot.tree, keep=self.keep)
         missing = missing_files(seen, tracked, self.keep)
         further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems

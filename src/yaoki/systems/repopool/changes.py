@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yaoki.systems.repopool.files import read_regular, write_whole
 from yaoki.systems.repopool.snapshot import Snapshot, is_covered, snapshot
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.layout import SlotLayout
+
+_LARGEST = 1024 * 1024 * 1024
 
 __all__ = ["Changes", "Tracked", "changes", "missing_files", "topmost", "tracked_of"]
 
@@ -42,11 +45,22 @@ class Changes:
         return bool(self.changed or self.untracked or self.ignored or self.repositories or self.folders)
 
 
-def tracked_of(git: Git, slot: SlotLayout) -> Tracked:
-    """What our index has. Raises GitOperationError."""
+def tracked_of(git: Git, slot: SlotLayout, *, remember: bool = False) -> Tracked:
+    """What our index has, from what was remembered beside it if that is about the commit of our HEAD. `remember`: the caller knows that
+    the index is of that commit, so it may be. Raises GitOperationError.
+    """
+    file = slot.control / "tracked"
+    try:
+        commit = read_regular(slot.control / "HEAD", _LARGEST)
+        head, _, listed = read_regular(file, _LARGEST).partition(b"\0")
+    except (OSError, ValueError):
+        commit, head, listed = b"", b"?", b""
+    if head != commit:
+        listed = git.run(slot.control, ["ls-files", "--stage", "-z"], tree=slot.tree).stdout
+        if commit and remember:
+            write_whole(file, commit + b"\0" + listed)
     files: list[str] = []
     submodules: list[str] = []
-    listed = git.run(slot.control, ["ls-files", "--stage", "-z"], tree=slot.tree).stdout
     for line in filter(None, os.fsdecode(listed).split("\0")):
         about, _, path = line.partition("\t")
         (submodules if about.startswith("160000") else files).append(path)

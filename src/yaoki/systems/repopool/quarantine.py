@@ -231,7 +231,7 @@ class Quarantine:
     def restore(self, ticket: str, target: Path) -> None:
         """Write a kept work tree into the folder `target`, which must be empty or missing: a repository of its own, in which the files
         are as they were, and all kept commits have names: `refs/quarantine/…`, branches also `quarantine/…`. Renamed folders are copied
-        where they were.
+        where they were; a tree that was renamed as a whole comes with the tenant's own `.git`, its configuration and its hooks.
 
         Raises PoolManagerError.
         """

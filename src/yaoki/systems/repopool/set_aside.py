@@ -79,7 +79,8 @@ class SetAside:
     def _lend(self, git_dir: Path) -> None:
         """Let a repository that was moved borrow from the quarantine, which outlives the mirror."""
         info = git_dir / "objects" / "info"
-        if is_folder(git_dir) and is_folder(info):
+        # Each part by itself: a link would lead to somebody else's objects.
+        if is_folder(git_dir) and is_folder(info.parent) and is_folder(info):
             with suppress(OSError):
                 write_whole(
                     info / "alternates", f"{self.quarantine.layout.mirror / 'objects'}\n{self.quarantine.objects}\n".encode()

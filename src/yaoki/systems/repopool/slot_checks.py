@@ -161,11 +161,12 @@ def _asked(git: Git, slot: SlotLayout, words: list[str], borrow: list[Path]) -> 
 
 
 def locks_in(git_dir: Path) -> list[str]:
-    """The `*.lock` files of git, relative, also under refs."""
+    """The `*.lock` files of git, relative, also under refs. Folders that are links are not entered: they lead out of it."""
     found = [path for path in git_dir.glob("*.lock") if not path.is_dir()]
-    found += [
-        path for name in ("refs", "logs", "objects/info") for path in (git_dir / name).rglob("*.lock") if not path.is_dir()
-    ]
+    parts = [git_dir / "refs", git_dir / "logs"]
+    if is_folder(git_dir / "objects"):
+        parts.append(git_dir / "objects" / "info")
+    found += [path for part in parts if is_folder(part) for path in part.rglob("*.lock") if not path.is_dir()]
     return sorted(path.relative_to(git_dir).as_posix() for path in found)
 
 

@@ -225,7 +225,7 @@ class Workspace:
             aside = self._set_aside(tenancy, entry)
             self._take_away(aside, found, tracked, notes, taken=taken)
             removed = self._remove_extras(found, tracked)
-            self._building.bring_to(git, base, tracked)
+            self._building.bring_to(git, base)
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise

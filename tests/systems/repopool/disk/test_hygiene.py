@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.systems.repopool.disk.world import World, files_in, tenant
+from yaoki.systems.repopool.repair import remove_stale_locks
 
 
 def trap(tree: Path) -> tuple[Path, Path]:
@@ -276,6 +277,28 @@ def test_w3_a_tenant_cannot_make_us_delete_outside_of_his_slot(world: World) -> 
 
     assert (outside / "precious").read_text() == "precious"
     assert not (world.tree() / "src").is_symlink()
+
+
+@pytest.mark.parametrize("part", ["objects", "refs", "logs", "objects/info", "."])
+def test_w3_a_tenant_cannot_make_us_write_into_another_repository(world: World, part: str) -> None:
+    """SPEC W3: a link in `.git` is never followed to write or to delete."""
+    workspace = world.built()
+    victim = world.folder / "victim"
+    tenant(world.folder, "clone", "--quiet", str(world.origin), str(victim))
+    (victim / ".git" / "refs" / "heads" / "busy.lock").write_text("")
+    (victim / ".git" / "logs" / "busy.lock").write_text("")
+    (victim / ".git" / "index.lock").write_text("")
+    before = {path: path.read_bytes() for path in (victim / ".git").rglob("*") if path.is_file()}
+    inside = world.tree() / ".git" / part
+    subprocess.run(["rm", "-rf", str(world.tree() / ".git" if part == "." else inside)], check=True)
+    (world.tree() / ".git" if part == "." else inside).symlink_to(victim / ".git" / part)
+
+    remove_stale_locks(workspace)
+    workspace.check(tier=1)
+    workspace.clean(ticket="1", taken=True)
+
+    assert {path: path.read_bytes() for path in (victim / ".git").rglob("*") if path.is_file()} == before
+    assert workspace.check(tier=1) == []
 
 
 def test_w3_what_another_slot_does_is_not_seen(world: World) -> None:
