@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +15,14 @@ FOLDER = Path(__file__).parent
 
 
 class Half(StrEnum):
-    """What a record may be used for: choosing weights, or reporting what the chosen ones are worth."""
+    """What a record may be used for: choosing weights, or reporting what the chosen ones are worth.
+
+    `FRESH` is for reporting too, and was written by another stranger after the weights had been chosen.
+    """
 
     TUNE = "tune"
     REPORT = "report"
+    FRESH = "fresh"
 
 
 class QuestionKind(StrEnum):
@@ -66,24 +71,25 @@ class CachePair:
 
 
 def questions() -> tuple[Question, ...]:
-    """All of them, in the order of the file. A half or kind that is unknown: ValueError."""
+    """All of them, in the order of the files. A half or kind that is unknown: ValueError."""
     return tuple(
         Question(text, tuple(names), QuestionKind(kind), Half(half))
-        for half, kinds in _read("questions.toml").items()
+        for half, kinds in _read("questions.toml", "fresh_questions.toml")
         for kind, labelled in kinds.items()
         for text, names in labelled.items()
     )
 
 
 def cache_pairs() -> tuple[CachePair, ...]:
-    """All of them, in the order of the file. A half or kind that is unknown: ValueError."""
+    """All of them, in the order of the files. A half or kind that is unknown: ValueError."""
     return tuple(
         CachePair(pair["before"], pair["now"], PairKind(kind), Half(half))
-        for half, kinds in _read("cache_pairs.toml").items()
+        for half, kinds in _read("cache_pairs.toml", "fresh_cache_pairs.toml")
         for kind, pairs in kinds.items()
         for pair in pairs
     )
 
 
-def _read(name: str) -> dict[str, dict[str, Any]]:
-    return tomllib.loads((FOLDER / name).read_text("utf-8"))
+def _read(*names: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in names:
+        yield from tomllib.loads((FOLDER / name).read_text("utf-8")).items()

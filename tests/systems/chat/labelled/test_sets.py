@@ -24,18 +24,27 @@ def test_g1_each_half_has_its_questions_of_every_kind() -> None:
         QuestionKind.UNANSWERABLE: 5,
     }
 
-    for half in Half:
+    for half in (Half.TUNE, Half.REPORT):
         assert Counter(question.kind for question in QUESTIONS if question.half is half) == of_one_half
-    assert sum(question.kind.is_ordinary for question in QUESTIONS) == 40
+
+
+def test_g1_the_fresh_half_has_as_many_questions_as_the_two_others() -> None:
+    """SPEC G1: it alone has 40 ordinary questions, 10 of them about the language, 10 paraphrases and 10 unanswerable."""
+    assert Counter(question.kind for question in QUESTIONS if question.half is Half.FRESH) == {
+        QuestionKind.LIBRARY: 30,
+        QuestionKind.LANGUAGE: 10,
+        QuestionKind.PARAPHRASE: 10,
+        QuestionKind.UNANSWERABLE: 10,
+    }
 
 
 def test_g1_each_half_has_its_pairs_of_every_kind() -> None:
-    """SPEC G1: 10 paraphrases, 10 opposites and 15 pairs of other subjects; the odd one is for choosing."""
+    """SPEC G1: 10 paraphrases, 10 opposites and 15 pairs of other subjects, the odd one for choosing; 20 of each are fresh."""
     kinds = {half: Counter(pair.kind for pair in PAIRS if pair.half is half) for half in Half}
 
     assert kinds[Half.TUNE] == {PairKind.PARAPHRASE: 5, PairKind.OPPOSITE: 5, PairKind.OTHER_SUBJECT: 8}
     assert kinds[Half.REPORT] == {PairKind.PARAPHRASE: 5, PairKind.OPPOSITE: 5, PairKind.OTHER_SUBJECT: 7}
-    assert sum(not pair.kind.may_be_served for pair in PAIRS) == 25
+    assert kinds[Half.FRESH] == {PairKind.PARAPHRASE: 20, PairKind.OPPOSITE: 20, PairKind.OTHER_SUBJECT: 20}
 
 
 def test_g1_no_question_stands_twice() -> None:
