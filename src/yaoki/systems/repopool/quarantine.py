@@ -231,7 +231,8 @@ class Quarantine:
     def restore(self, ticket: str, target: Path) -> None:
         """Write a kept work tree into the folder `target`, which must be empty or missing: a repository of its own, in which the files
         are as they were, and all kept commits have names: `refs/quarantine/…`, branches also `quarantine/…`. Renamed folders are copied
-        where they were; a tree that was renamed as a whole comes with the tenant's own `.git`, its configuration and its hooks.
+        where they were; a tree that was renamed as a whole comes with the tenant's own `.git`, its configuration and its hooks. A `.git`
+        that was kept alone becomes `.git/former` of that repository, `former.git` where there is none.
 
         Raises PoolManagerError.
         """
@@ -247,6 +248,9 @@ class Quarantine:
         for name in ("nested", "ignored"):
             if (place / name).is_dir():
                 shutil.copytree(place / name, target, symlinks=True, dirs_exist_ok=True)
+        former = place / "git" / ".git"
+        if os.path.lexists(former):
+            _copy(former, target / ".git" / "former" if is_folder(target / ".git") else target / "former.git")
 
     def _check_out(self, entry: Entry, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -309,3 +313,11 @@ class Quarantine:
             for entry in doomed:
                 self.drop(entry.ticket)
         return doomed
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_folder(source):
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)

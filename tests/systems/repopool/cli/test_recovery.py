@@ -109,6 +109,16 @@ def test_two_words_at_once_are_refused(pool: Commands) -> None:
     assert pool("recover", SLOT, "--mirror", "web").exit_code == 2
 
 
+def test_a_broken_git_folder_can_be_had_back(pool: Commands) -> None:
+    """SPEC W3: what a repair has set aside is restored too, under a name by which git does not take it for a repository."""
+    damage(pool)
+    pool.json("recover")
+    (entry,) = pool.json("quarantine", "list")["entries"]
+    pool.json("quarantine", "restore", "web", entry["ticket"], pool.home / "rescued")
+
+    assert (pool.home / "rescued" / "former.git" / "HEAD").read_text() == "nonsense"
+
+
 def test_quarantine_is_listed_restored_and_dropped(pool: Commands) -> None:
     """SPEC W3: what was kept comes back as it was, into an empty folder only; it goes when somebody says so."""
     for number in range(2):
