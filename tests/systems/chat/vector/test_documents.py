@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from yaoki.systems.chat.vector.document import Document
@@ -216,10 +216,27 @@ def test_g1_no_piece_is_longer_than_allowed(text: str) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("<![1", "<![1"),
+        ("a<![CDATA[b < c]]>", "ab < c"),
+        ("a<![if !IE]>b<![endif]>", "ab"),
+        ("<![other[x", "<![other[x"),
+        ("<!DOCTYPE html><p>a", "a"),
+        ("<?php x ?>a", "a"),
+    ],
+)
+def test_g1_broken_html_is_read_as_far_as_it_is_text(text: str, read: str) -> None:
+    """SPEC G1: what makes the standard parser raise is text."""
+    assert [section.text for section in html.read(text)] == [read]
+
+
 MARKUP = st.text("# -=`~<>[]()*:.|\n_\\&;!ab あ。1", max_size=80)
 
 
 @given(MARKUP)
+@example("<![1")
 def test_g1_any_text_can_be_a_document(text: str) -> None:
     """SPEC G1: no reader raises, and ids are unique."""
     for reader in (html.read, markdown.read, restructured_text.read):

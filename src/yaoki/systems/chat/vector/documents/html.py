@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,31 @@ _BLOCKS = frozenset(
     """address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer form header hr html li
     main ol p pre section summary table tbody td tfoot th thead tr ul""".split()
 )
+_CONDITION = re.compile(r"<!\[(?:if|else|endif)\b[^>]{0,200}>", re.IGNORECASE)
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
 def read(text: str) -> list[Section]:
     """The sections of a page, in order. Never raises for broken HTML."""
     page = _Page()
-    page.feed(text)
+    # Sections of SGML make the parser raise: what is quoted in them is text, and conditions of old browsers are nothing.
+    text = _CONDITION.sub("", _without_comments(text).replace("<![CDATA[", "").replace("]]>", ""))
+    page.feed(text.replace("<![", "&lt;!["))
     page.close()
     return page.finished()
+
+
+def _without_comments(text: str) -> str:
+    """The parser's own time for comments that do not end grows with the square of their number."""
+    kept: list[str] = []
+    place = 0
+    while (begin := text.find("<!--", place)) >= 0:
+        end = text.find("-->", begin)
+        kept.append(text[place:begin])
+        # Lines still count as in the file.
+        kept.append("\n" * text.count("\n", begin, end if end >= 0 else len(text)))
+        place = end + 3 if end >= 0 else len(text)
+    return "".join((*kept, text[place:]))
 
 
 class _Page(HTMLParser):
