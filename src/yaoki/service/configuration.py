@@ -30,6 +30,9 @@ SECTIONS = ("chat", "console", "diameter", "mesh", "repopool")
 NOT_FIELDS = ("TOKEN", "TOKEN_FILE")
 """Variables of a section that are read elsewhere: a token is no setting, and is never shown as one."""
 
+_LIST_TYPES = {"list_type", "tuple_type", "set_type", "frozen_set_type"}
+_NO_LIST = 'should be a list such as ["one", "another"]'
+
 
 def load(
     model: type[Model],
@@ -168,7 +171,8 @@ class _Gathered:
                 continue
             source = self._source(path)
             said = "" if is_secret(self.model, names) else _shown(each["input"])
-            self.mistakes.append(f"{self._name(path)}: {_lower(each['msg'])}{said}; {source}")
+            wrong = _NO_LIST if each["type"] in _LIST_TYPES else _lower(each["msg"])
+            self.mistakes.append(f"{self._name(path)}: {wrong}{said}; {source}")
 
     def _name(self, path: tuple[str, ...]) -> str:
         return ".".join((self.section, *path))

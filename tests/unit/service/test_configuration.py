@@ -137,6 +137,13 @@ def test_x5_other_systems_may_be_in_the_file(write: Write) -> None:
 # Mistakes
 
 
+def test_x5_a_text_where_a_list_is_wanted_is_told_how_one_is_written(write: Write) -> None:
+    """SPEC X5: users know no tuples, and an environment has no lists of its own."""
+    assert mistakes(environ={"YAOKI_CHAT_NAMES": "a"}) == [
+        """chat.names: should be a list such as ["one", "another"], not 'a'; from the environment variable YAOKI_CHAT_NAMES"""
+    ]
+
+
 def test_x5_a_bad_value_is_told_with_its_path_and_source(write: Write) -> None:
     """SPEC X5: from each of the three sources."""
     file = write("[chat.llm]\ntimeout = -1")
