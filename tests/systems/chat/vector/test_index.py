@@ -223,7 +223,7 @@ def test_x5_a_folder_that_is_a_file_is_a_clear_error(tmp_path: Path, sources: So
     """SPEC X5: the message names the folder and the way out."""
     (tmp_path / "file").write_text("", "utf-8")
 
-    with pytest.raises(DataFolderError, match="name another one, or make it writable") as raised:
+    with pytest.raises(DataFolderError, match="make room, make it writable, or name another one") as raised:
         ChatIndex.open_or_build(tmp_path / "file", sources=sources)
 
     assert raised.value.folder == tmp_path / "file"

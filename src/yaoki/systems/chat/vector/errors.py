@@ -37,7 +37,7 @@ class DataFolderError(ChatIndexError, ConfigurationError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"the data folder {self.folder} cannot be used: {self.reason}; name another one, or make it writable"
+        return f"the data folder {self.folder} cannot be used: {self.reason}; make room, make it writable, or name another one"
 
 
 class IndexBusyError(ChatIndexError):
