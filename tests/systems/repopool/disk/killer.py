@@ -20,7 +20,7 @@ class KillingGit(Git):
         self.after = after
 
     def holding(self, *descriptors: int) -> Git:
-        return KillingGit(self.at, after=self.after, held=(*self._held, *descriptors), counter=self._counter)
+        return KillingGit(self.at, after=self.after, held=(*self._held, *descriptors), started=self._started)
 
     def run(self, *args: Any, **kwargs: Any) -> GitResult:
         last = self.commands == self.at

@@ -16,7 +16,6 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from typing import TYPE_CHECKING
 
 from yaoki.core import deadline
@@ -115,18 +114,19 @@ class Git:
         settings: Mapping[str, str] | None = None,
         program: str = "git",
         held: Sequence[int] = (),
-        counter: count[int] | None = None,
+        started: list[int] | None = None,
     ) -> None:
         self.timeout = timeout
         self.settings = dict(settings or {})
         self.program = program
         self._held = tuple(held)
-        self._counter: count[int] = count() if counter is None else counter
+        # Shared by all that `holding` has made.
+        self._started = [0] if started is None else started
 
     @property
     def commands(self) -> int:
-        """How many commands have been started, those of `holding` included."""
-        return int(repr(self._counter)[6:-1])
+        """How many commands have been started, those of `holding` included; for reports: with threads it may be a little low."""
+        return self._started[0]
 
     def holding(self, *descriptors: int) -> Git:
         """The same, with further descriptors that git inherits."""
@@ -135,7 +135,7 @@ class Git:
             settings=self.settings,
             program=self.program,
             held=(*self._held, *descriptors),
-            counter=self._counter,
+            started=self._started,
         )
 
     def check_version(self) -> tuple[int, int]:
@@ -187,7 +187,7 @@ class Git:
         until = min(started + (self.timeout if timeout is None else timeout), deadline.current())
         if until <= started:
             raise DeadlineExceededError(None, until, _said(arguments))
-        next(self._counter)
+        self._started[0] += 1
         try:
             process = subprocess.Popen(
                 words,
