@@ -19,7 +19,7 @@ from yaoki.systems.repopool.errors import LockTimeoutError
 
 pytestmark = [pytest.mark.pool, pytest.mark.timeout(600)]
 
-AGENTS, SLOTS, SECONDS, KILLED = 16, 4, 15.0, 20
+AGENTS, SLOTS, SECONDS, KILLED = 16, 4, 20.0, 20
 AGENT = Path(__file__).with_name("agent.py")
 
 
@@ -63,11 +63,15 @@ class Crowd:
             with suppress(LockTimeoutError):
                 self.manager.release_slot(self.chance.choice(held).slot_id, force=True)
 
-    def end(self) -> list[int]:
-        """End all; returns how they ended."""
+    def end(self, meanwhile: Callable[[], None]) -> list[int]:
+        """End all; returns how they ended. `meanwhile`: what is done while they come to their ends."""
         processes = list(self.running.values())
-        for number in list(self.running):
-            self.close(number)
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+        while any(process.poll() is None for process in processes):
+            meanwhile()
+            clock.sleep(0.1)
         return [process.returncode for process in processes]
 
     def facts(self) -> list[dict[str, object]]:
@@ -79,15 +83,19 @@ def test_sixteen_processes_on_four_slots(make_manager: Callable[..., PoolManager
     manager = make_manager(slots=SLOTS)
     crowd = Crowd(manager, tmp_path / "log")
     errors: list[str] = []
+
+    def recover() -> None:
+        errors.extend(manager.auto_recover()["errors"])
+
     until = clock.now() + SECONDS
     while clock.now() < until or crowd.killed < KILLED:
         crowd.fill()
-        clock.sleep(0.2)
+        clock.sleep(0.4)
         crowd.kill_one()
-        if crowd.chance.random() < 0.3:
+        if crowd.chance.random() < 0.6:
             crowd.force_one()
         if crowd.chance.random() < 0.3:
-            errors += manager.auto_recover()["errors"]
+            recover()
     # From here on nobody is killed: everybody must get a turn, however the others have ended.
     crowd.fill()
     already = len(crowd.facts())
@@ -95,13 +103,13 @@ def test_sixteen_processes_on_four_slots(make_manager: Callable[..., PoolManager
     while {fact["agent"] for fact in crowd.facts()[already:] if fact["event"] == "got"} < set(range(AGENTS)):
         assert clock.now() < patience, "an agent makes no progress"
         crowd.fill()
-        errors += manager.auto_recover()["errors"]
+        recover()
         clock.sleep(0.1)
-    assert set(crowd.end()) <= {0, -9}
+    assert set(crowd.end(recover)) <= {0, -9}
     facts = crowd.facts()
 
     for _ in range(50):
-        errors += manager.auto_recover()["errors"]
+        recover()
         if len(manager.get_pool("web").get_available_slots()) == SLOTS:
             break
         # A child of a killed one may still be in its slot for a moment.
