@@ -18,7 +18,7 @@ help:
 	@echo "make outage        an example in the terminal: a server fails and comes back, and the caller keeps its answers"
 	@echo "make test          every test but those in a browser"
 	@echo "make test-browser  the tests in a browser; they need Chromium"
-	@echo "make test-pool     many processes on one repo pool, killed and forced out (half a minute)"
+	@echo "make test-pool     many processes on one repo pool, killed and forced out; its commands and its watch as processes (two minutes)"
 	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
 	@echo "make coverage      every test, and the lines that none of them ran"
 	@echo "make check         format, lint, types, import contracts"
