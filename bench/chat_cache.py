@@ -1,7 +1,8 @@
 """Which questions the answer cache serves an earlier answer to: by words alone, and by meaning where an embedder is installed.
 
 Paraphrases should be served; opposites and other subjects never, nor, of the labelled questions, one for another that has different
-answers. The bounds were chosen on the half `tune`; the half `report` is what they are worth. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
+answers. The bounds were chosen on the half `tune`; the half `report` is what they are worth, and so are the `fresh` pairs of another
+stranger, written later. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
 """
 
 from __future__ import annotations

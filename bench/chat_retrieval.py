@@ -2,8 +2,9 @@
 
 Asks the labelled questions of an index of the Python that runs, by words alone and, where there is an embedder, by words and meaning
 too. Prints recall@1 and @5 of each kind, how many questions were refused, and the times. Weights were chosen on the half `tune` and on
-the older questions `tuning`; the half `report` says what they are worth. `--misses` prints every question that was not found, and
-what was. Embedding the whole index takes minutes; with `--data` that is done once.
+the older questions `tuning`; the half `report` says what they are worth, and so do the `fresh` questions of another stranger, written
+later. `--misses` prints every question that was not found, what answers it, and what was found. Embedding the whole index takes
+minutes; with `--data` that is done once.
 """
 
 from __future__ import annotations
@@ -100,11 +101,19 @@ def answerable(asked: Iterable[Sequence[Asked]]) -> list[Asked]:
     return [one for kind in asked for one in kind if one.names]
 
 
+def ordinary(asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
+    """Of a stranger's kinds, those that the promises of the retrieval speak of; the older questions have other kinds."""
+    kinds = [kind for kind in QuestionKind if kind.is_ordinary]
+    return [one for kind in kinds for one in asked[kind]] if asked.keys() >= set(kinds) else []
+
+
 def measure(index: ChatIndex, name: str, kinds: Mapping[str, Mapping[str, Sequence[str]]], *, misses: bool) -> list[Asked]:
-    """Ask these questions and print a line for each kind, then one for all that can be answered."""
+    """Ask these questions and print a line for each kind, then one for the ordinary and one for all that can be answered."""
     asked = {kind: ask_all(index, labelled) for kind, labelled in kinds.items()}
     print(f"{name:34}{'questions':>10}{'recall@1':>10}{'recall@5':>10}{'shown':>8}{'refused':>9}")
-    for kind, each in {**asked, "all answerable": answerable(asked.values())}.items():
+    for kind, each in {**asked, "ordinary": ordinary(asked), "all answerable": answerable(asked.values())}.items():
+        if not each:
+            continue
         figures = f"{recall(each, 1):10.2f}{recall(each, K):10.2f}{sum(one.shown for one in each) / len(each):8.2f}"
         print(f"    {kind:30}{len(each):10}{figures if any(one.names for one in each) else ' ' * 28}{refused(each):9.2f}")
         if misses and kind in asked:
@@ -116,7 +125,7 @@ def _print_misses(asked: Sequence[Asked]) -> None:
     for one in asked:
         nearest = max((hit.similarity for hit in one.hits if hit.similarity is not None), default=0.0)
         if one.names and not one.rank:
-            print(f"        {one.question}: {', '.join(hit.title for hit in one.hits)}")
+            print(f"        {one.question} ({', '.join(one.names)}): {', '.join(hit.title for hit in one.hits)}")
         if bool(one.names) != one.answered:
             print(f"        {one.question}: {'answered' if one.answered else 'refused'} ({nearest:.2f})")
 
@@ -163,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure_all(index: ChatIndex, *, misses: bool) -> None:
     print(f"By words{' and meaning' if index.retrieval == 'hybrid' else ''}")
     every = measure(index, "strangers' questions, to report", strangers_questions(Half.REPORT), misses=misses)
+    every += measure(index, "fresh questions, never tuned on", strangers_questions(Half.FRESH), misses=misses)
     every += measure(index, "strangers' questions, to choose by", strangers_questions(Half.TUNE), misses=misses)
     every += measure(index, "older questions", questions(), misses=misses)
     for what, seconds in {

@@ -1,4 +1,8 @@
-"""SPEC G1: what the retrieval and the answers are worth, on questions that were written before any of their numbers was chosen."""
+"""SPEC G1: what the retrieval and the answers are worth, on questions that were written before any of their numbers was chosen.
+
+The fresh questions are measured by `python -m bench.chat_retrieval` and not held here: what is held is mended until it holds, and then
+measures nothing more.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def asked(real_index: ChatIndex) -> dict[str, list[Asked]]:
 
 @pytest.fixture(scope="module")
 def strangers(real_index: ChatIndex) -> dict[str, list[Asked]]:
-    halves = [strangers_questions(half) for half in Half]
+    halves = [strangers_questions(half) for half in (Half.TUNE, Half.REPORT)]
     return {kind: [one for half in halves for one in ask_all(real_index, half[kind])] for kind in halves[0]}
 
 
