@@ -1,4 +1,4 @@
-"""The proof that a slot is as we have left it, and what belongs to it. Format 1.
+"""The proof that a slot is as we have left it, and what belongs to it. Format 2.
 
 It is written as the last step of making a slot clean, so where it stands, every step before is done.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.snapshot import Snapshot
+    from yaoki.systems.repopool.snapshot import Marks, Snapshot
 
 __all__ = ["Proof"]
 
-_VERSION = 1
+_VERSION = 2
 _LARGEST = 256 * 1024 * 1024
 
 
@@ -29,8 +29,9 @@ _LARGEST = 256 * 1024 * 1024
 class Proof:
     """`branch`, `commit`: what is checked out. `references`: a digest of what the tenant is told of the remote.
 
-    `folders`, `tree`: the folders of the work tree, and their marks. `parts`, `git`, `content`: everything in `.git`, its marks, and a
-    digest of what the files hold. `tree_settled`, `git_settled`: whether the same marks prove that nothing changed; else it takes a look.
+    `folders`, `tree`: the folders of the work tree, and their marks. `files`, `written`: its files, and a digest of their marks. `parts`,
+    `git`, `content`: everything in `.git`, its marks, and a digest of what the files hold. `tree_settled`, `git_settled`: whether the
+    same marks prove that nothing changed; else it takes a look.
     """
 
     branch: str
@@ -38,6 +39,8 @@ class Proof:
     references: str
     folders: list[str]
     tree: str
+    files: list[str]
+    written: str
     tree_settled: bool
     parts: list[str]
     git: str
@@ -51,7 +54,20 @@ class Proof:
         parts = [*inside.folders, *inside.files]
         tree, git = seen.marks, marks_of(slot.git, parts)
         content = _content(slot.git, parts)
-        return Proof(branch, commit, references, seen.folders, tree.text, tree.settled, parts, git.text, git.settled, content)
+        return Proof(
+            branch=branch,
+            commit=commit,
+            references=references,
+            folders=seen.folders,
+            tree=tree.text,
+            files=seen.files,
+            written=_digest(seen.file_marks),
+            tree_settled=tree.settled and seen.file_marks.settled,
+            parts=parts,
+            git=git.text,
+            git_settled=git.settled,
+            content=content,
+        )
 
     @staticmethod
     def read(slot: SlotLayout) -> Proof | None:
@@ -73,19 +89,27 @@ class Proof:
         """From now on the slot is not clean. Raises OSError."""
         _file(slot).unlink(missing_ok=True)
 
-    def tree_holds(self, slot: SlotLayout) -> bool:
-        """Whether no name in the tree has changed; tracked files are git's to judge."""
-        return self.tree_settled and self.tree_looks(slot)
+    def names_hold(self, slot: SlotLayout) -> bool:
+        """Whether no name in the tree has changed; what the files hold is git's to judge."""
+        return self.tree_settled and self.names_look(slot)
 
-    def tree_looks(self, slot: SlotLayout) -> bool:
-        """Whether the marks are the same, settled or not."""
+    def names_look(self, slot: SlotLayout) -> bool:
+        """Whether the marks of the folders are the same, settled or not."""
         return marks_of(slot.tree, self.folders).text == self.tree
+
+    def tree_holds(self, slot: SlotLayout) -> bool:
+        """Whether nothing in the tree has changed."""
+        return self.names_hold(slot) and _digest(marks_of(slot.tree, self.files)) == self.written
 
     def git_holds(self, slot: SlotLayout) -> bool:
         """Whether nothing in `.git` has changed."""
         if marks_of(slot.git, self.parts).text != self.git:
             return False
         return self.git_settled or _content(slot.git, self.parts) == self.content
+
+
+def _digest(marks: Marks) -> str:
+    return blake2b(marks.text.encode(), digest_size=20).hexdigest()
 
 
 def _content(git_dir: Path, parts: list[str]) -> str:

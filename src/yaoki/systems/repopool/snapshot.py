@@ -1,8 +1,8 @@
-"""What stands in a tree, and whether names in it have changed since, without a git process.
+"""What stands in a tree, and whether it has changed since, without a git process.
 
-A name cannot come, go or be replaced in a folder without a new time in that folder. So the times of all folders, and git's word
-that no tracked file has changed, prove together that a tree is as it was. Times have ticks: within one, two states may look alike,
-and marks that are so close to the last change are not `settled`: they prove nothing yet.
+A name cannot come, go or be replaced in a folder without a new time in that folder, and no file can be written without a new time of
+its own. So the times of all folders and files prove together that a tree is as it was. Times have ticks: within one, two states may
+look alike, and marks that are so close to the last change are not `settled`: they prove nothing yet.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Snapshot:
     `files`: everything that is no folder. `folders`: the folders, "" for the root. `special`: those `files` that are neither regular
     nor links. `repositories`: folders that hold a `.git`, each a repository of somebody's; what is in them is not looked at. `kept`:
     what a pattern has spared. `problems`: what could not be read. `marks`: those of `folders`, each taken before its folder was read, so
-    that what comes later shows.
+    that what comes later shows. `file_marks`: those of `files`.
     """
 
     files: list[str] = field(default_factory=list)
@@ -49,6 +49,7 @@ class Snapshot:
     kept: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     marks: Marks = field(default_factory=lambda: Marks("", settled=False))
+    file_marks: Marks = field(default_factory=lambda: Marks("", settled=False))
 
 
 def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Snapshot:
@@ -59,7 +60,7 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Sna
     seen = Snapshot()
     base = os.fspath(root)
     waiting = [""]
-    marking = _Marking(base)
+    marking, file_marking = _Marking(base), _Marking(base)
     while waiting:
         folder = waiting.pop()
         mark = marking.of(folder)
@@ -85,9 +86,10 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Sna
                     waiting.append(path)
             elif folder or name != skip:
                 seen.files.append(path)
+                file_marking.lines.append(file_marking.of(path))
                 if not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
                     seen.special.append(path)
-    seen.marks = marking.marks()
+    seen.marks, seen.file_marks = marking.marks(), file_marking.marks()
     return seen
 
 

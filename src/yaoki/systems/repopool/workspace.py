@@ -107,12 +107,11 @@ class Workspace:
 
     # --- for a tenant ---------------------------------------------------------------------------------------------------
 
-    def prepare(self, base: Base | None = None, *, verify: bool = False) -> Prepared:
+    def prepare(self, base: Base | None = None) -> Prepared:
         """Make a clean slot ready for a tenant: check it, bring it to `base` (default: the mirror's). No network.
 
-        A slot that was proven clean when it came back, and in which no name has changed since, is believed: that costs no process. A
-        program that a former tenant has left running could still write into a file that exists; no check here would stop it from doing
-        so a moment later, and what it writes is found, and kept, when the slot comes back. `verify`: ask git all the same.
+        A slot that was proven clean when it came back, and in which no folder and no file has a new time since, is believed: that costs
+        no process.
 
         If it turns out not to be clean, what is there is kept first, ticket "found". Raises GitOperationError or CleanupError if it is
         damaged: then it must not be given out, but repaired.
@@ -129,7 +128,7 @@ class Workspace:
                 )
             wanted = base or self.mirror.base()
             proof = Proof.read(self.slot)
-            holds = proof is not None and (self._holds(git, proof, ask_git=verify) or self._settles(git, proof))
+            holds = proof is not None and (self._holds(git, proof, ask_git=False) or self._settles(git, proof))
             if proof is None or not holds:
                 self._clean(
                     git, Tenancy("found", "found when nobody had the slot", "", self._building.known_base().commit), taken=True
@@ -147,10 +146,12 @@ class Workspace:
 
     def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True, write: bool = True) -> bool:
         """Whether the slot is as the proof says. One git process, or none. `write`: we hold the slot, so git may write its index."""
-        if not proof.git_holds(self.slot) or not proof.tree_holds(self.slot):
+        if not proof.git_holds(self.slot):
             return False
         if not ask_git:
-            return True
+            return proof.tree_holds(self.slot)
+        if not proof.names_hold(self.slot):
+            return False
         # Unlike `diff-files` it writes an index in which files and index are equally old anew, so that git need not read them again.
         words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
         if not write:
@@ -164,7 +165,7 @@ class Workspace:
 
     def _settles(self, git: Git, proof: Proof) -> bool:
         """Whether a proof that was made too close to the last change is right, all files compared; then it is made anew."""
-        if not proof.git_holds(self.slot) or not proof.tree_looks(self.slot):
+        if not proof.git_holds(self.slot) or not proof.names_look(self.slot):
             return False
         found = changes(git, self.slot, tracked_of(git, self.slot), self.policy.keep_ignored)
         if found or found.seen.problems or found.seen.marks.text != proof.tree:
