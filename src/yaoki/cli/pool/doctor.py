@@ -30,10 +30,10 @@ def doctor(
 
     Nothing is changed; what is wrong is told with the command that mends it.
     """
-    with reported("pool doctor", as_json=as_json):
+    with reported("pool doctor", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         found: list[Diagnosis] = []
         with working("Looking", lambda: found[-1].subject if found else "", quiet=as_json):
             for diagnosis in manager.doctor(thorough=not quick, ask_remotes=not offline).examine(pool):

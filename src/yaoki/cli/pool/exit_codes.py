@@ -8,13 +8,6 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.errors import (
-    NoAvailableSlotError,
-    PoolNotFoundError,
-    SlotNotFoundError,
-    StaleLeaseError,
-)
-
 if TYPE_CHECKING:
     from yaoki.core.faults.errors import YaokiError
 
@@ -47,10 +40,14 @@ class ExitCode(IntEnum):
     """`run`: there is no such command."""
 
 
+_BY_KIND = {
+    "no_available_slot": ExitCode.NO_SLOT,
+    "pool_not_found": ExitCode.NOT_FOUND,
+    "slot_not_found": ExitCode.NOT_FOUND,
+    "stale_lease": ExitCode.STALE_LEASE,
+}
+
+
 def exit_code_of(error: YaokiError) -> ExitCode:
-    """The exit code that tells this error."""
-    if isinstance(error, NoAvailableSlotError):
-        return ExitCode.NO_SLOT
-    if isinstance(error, (PoolNotFoundError, SlotNotFoundError)):
-        return ExitCode.NOT_FOUND
-    return ExitCode.STALE_LEASE if isinstance(error, StaleLeaseError) else ExitCode.FAILED
+    """The exit code that tells this error, by its kind."""
+    return _BY_KIND.get(getattr(error, "kind", None) or "", ExitCode.FAILED)

@@ -36,11 +36,11 @@ def allocate(
     The fence, which a release needs, is told on the standard error stream, and in the document of --json too.
     """
     facts = _facts(note or [])
-    with reported("pool allocate", as_json=as_json):
+    with reported("pool allocate", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import default_holder, manager_of
         from yaoki.cli.pool.slot_view import slot_fields
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         if dry_run:
             say_whether_free(manager, pool, "pool allocate", as_json=as_json)
             return
@@ -90,10 +90,10 @@ def release(
 
     --fence or --holder says that it is yours; --force is an operator's word.
     """
-    with reported("pool release", as_json=as_json):
+    with reported("pool release", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of, named_slot
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         found = named_slot(manager, slot)
         if fence is None and not force:
             fence = _fence_of(found, holder)
@@ -158,11 +158,11 @@ def heartbeat(
     as_json: Json = False,
 ) -> None:
     """Say that a lease is in use: one with a --ttl is prolonged by it."""
-    with reported("pool heartbeat", as_json=as_json):
+    with reported("pool heartbeat", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of, named_slot
         from yaoki.cli.pool.slot_view import slot_fields
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         slot_id = named_slot(manager, slot).slot_id
         manager.heartbeat(slot_id, fence)
         if as_json:

@@ -10,6 +10,8 @@ from yaoki.systems.repopool.configuration_files import found_file
 from yaoki.systems.repopool.errors import SlotNotFoundError
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from yaoki.systems.repopool import PoolConfig, PoolManager
     from yaoki.systems.repopool.models import Slot
 
@@ -30,11 +32,13 @@ def configuration(workspaces: Path | None, file: Path | None) -> PoolConfig:
     return config
 
 
-def manager_of(workspaces: Path | None, file: Path | None) -> PoolManager:
-    """The manager of the pools. Raises ConfigValidationError, PoolManagerError."""
+def manager_of(workspaces: Path | None, file: Path | None, ends: ExitStack) -> PoolManager:
+    """The manager of the pools, closed with `ends`. Raises ConfigValidationError, PoolManagerError."""
     from yaoki.systems.repopool import PoolManager
 
-    return PoolManager(configuration(workspaces, file))
+    manager = PoolManager(configuration(workspaces, file))
+    ends.callback(manager.close)
+    return manager
 
 
 def named_slot(manager: PoolManager, name: str) -> Slot:

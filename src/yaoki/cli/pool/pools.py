@@ -27,7 +27,7 @@ def init(workspaces: Workspaces = None, config: Config = None, as_json: Json = F
 
     Where there is no configuration, ./pools.toml is written, to begin with.
     """
-    with reported("pool init", as_json=as_json):
+    with reported("pool init", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import configuration
         from yaoki.systems.repopool import PoolManager
         from yaoki.systems.repopool.configuration_files import found_file
@@ -38,6 +38,7 @@ def init(workspaces: Workspaces = None, config: Config = None, as_json: Json = F
         wanted = list(settings.pools)
         if not dry_run:
             manager = PoolManager(settings)
+            ends.callback(manager.close)
             if fresh is not None:
                 settings.save_to_file(fresh)
             with working(f"Making {len(wanted)} pools", quiet=as_json or not wanted):
@@ -66,12 +67,12 @@ def create(
     dry_run: DryRun = False,
 ) -> None:
     """Make a pool of a repository; one that is half built is completed."""
-    with reported("pool create", as_json=as_json):
+    with reported("pool create", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import pool_fields
         from yaoki.systems.repopool.names import checked_address, checked_repo_name
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         number = slots or manager.config.default_num_slots
         if dry_run:
             checked_repo_name(name)
@@ -102,10 +103,10 @@ def _built(manager: PoolManager, name: str, number: int) -> Callable[[], str]:
 
 def list_(workspaces: Workspaces = None, config: Config = None, as_json: Json = False) -> None:
     """All pools, with their slots by state."""
-    with reported("pool list", as_json=as_json):
+    with reported("pool list", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         pools = [_in_numbers(manager, name) for name in manager.list_pools()]
         if as_json:
             show_json("pool list", workspaces_dir=manager.config.workspaces_dir, pools=pools)
@@ -144,11 +145,11 @@ def status(
     as_json: Json = False,
 ) -> None:
     """The slots of the pools: who has them, for how long, and why some are out of use."""
-    with reported("pool status", as_json=as_json):
+    with reported("pool status", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of, named_slot
         from yaoki.cli.pool.slot_view import SLOT_COLUMNS, slot_fields, slot_row
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         pools = manager.list_pools()
         if name is None or name in pools:
             slots = [slot for pool in ([name] if name else pools) for slot in manager.get_pool(pool).slots]

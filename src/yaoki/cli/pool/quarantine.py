@@ -31,11 +31,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """What is kept, the oldest first."""
-    with reported("pool quarantine list", as_json=as_json):
+    with reported("pool quarantine list", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import size
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         names = manager.list_pools() if pool is None else [pool]
         entries = [entry for name in names for entry in manager.quarantine(name).entries()]
         if as_json:
@@ -74,10 +74,10 @@ def restore(
     dry_run: DryRun = False,
 ) -> None:
     """Write kept work into a folder: the files as they were, and a repository with all kept commits. It stays in quarantine."""
-    with reported("pool quarantine restore", as_json=as_json):
+    with reported("pool quarantine restore", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
 
-        quarantine = manager_of(workspaces, config).quarantine(pool)
+        quarantine = manager_of(workspaces, config, ends).quarantine(pool)
         entry = quarantine.entry(ticket)
         target = folder.absolute()
         if not dry_run:
@@ -112,11 +112,11 @@ def drop(
     by_rule = older_than is not None or keep_bytes is not None
     if (ticket is None) is not by_rule:
         raise typer.BadParameter("name either TICKET, or --older-than and --keep-bytes")
-    with reported("pool quarantine drop", as_json=as_json):
+    with reported("pool quarantine drop", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import size
 
-        quarantine = manager_of(workspaces, config).quarantine(pool)
+        quarantine = manager_of(workspaces, config, ends).quarantine(pool)
         if ticket is None:
             age = None if older_than is None else older_than * _DAY
             doomed = quarantine.expire(older_than=age, keep_bytes=keep_bytes, dry_run=dry_run)

@@ -30,12 +30,12 @@ class StrategyName(StrEnum):
 
 def detect(hours: Hours = 24.0, workspaces: Workspaces = None, config: Config = None, as_json: Json = False) -> None:
     """Say what is wrong, without mending it. Exit code 14 if anything is."""
-    with reported("pool detect", as_json=as_json):
+    with reported("pool detect", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import SLOT_COLUMNS, slot_fields, slot_row
         from yaoki.systems.repopool.health import PoolHealth
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         with working("Looking at all slots", quiet=as_json):
             found = manager.detect_anomalies(hours)
         health = PoolHealth.of(found)
@@ -91,10 +91,10 @@ def recover(
         raise typer.BadParameter("name either SLOT or --mirror POOL")
     if slot is None and force:
         raise typer.BadParameter("--force needs SLOT; to release long allocations by force: --strategy aggressive")
-    with reported("pool recover", as_json=as_json):
+    with reported("pool recover", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of, named_slot
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         if mirror is not None:
             _recover_mirror(manager, mirror, as_json=as_json, dry_run=dry_run)
             return
@@ -108,7 +108,8 @@ def recover(
                 counts = {}
         report = manager.last_recovery
         _show(report, counts, done=done, as_json=as_json, dry_run=dry_run)
-    raise typer.Exit(_came_to(manager, report, slot, done=done, dry_run=dry_run))
+        code = _came_to(manager, report, slot, done=done, dry_run=dry_run)
+    raise typer.Exit(code)
 
 
 def _recover_mirror(manager: PoolManager, pool: str, *, as_json: bool, dry_run: bool) -> None:

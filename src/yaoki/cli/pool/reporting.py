@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,13 +27,13 @@ _WIDE = 240
 
 
 @contextmanager
-def reported(command: str, *, as_json: bool = False) -> Iterator[None]:
+def reported(command: str, *, as_json: bool = False) -> Iterator[ExitStack]:
     """A block whose known problems end the command with their exit code: lines on the standard error stream, and with `as_json` a
-    document with an `error` on the standard output.
+    document with an `error` on the standard output. What is opened in it is closed by the stack that it gives.
     """
-    with plainly(extra="repopool"):
+    with plainly(extra="repopool"), ExitStack() as ends:
         try:
-            yield
+            yield ends
         except YaokiError as error:
             _tell(command, _said(error), getattr(error, "kind", None) or "failed", error, as_json=as_json)
             raise typer.Exit(exit_code_of(error)) from None

@@ -40,10 +40,10 @@ def run(
     The command finds YAOKI_POOL_SLOT, YAOKI_POOL_NAME, YAOKI_POOL_FENCE and YAOKI_POOL_PATH in its environment. Everything that it has
     started is ended with it.
     """
-    with reported("pool run"):
+    with reported("pool run") as ends:
         from yaoki.cli.pool.opening import default_holder, manager_of
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         if dry_run:
             say_whether_free(manager, pool, "pool run", as_json=False)
             return

@@ -21,11 +21,11 @@ def add(
     dry_run: DryRun = False,
 ) -> None:
     """Add slots to a pool, as many as the disk has room for."""
-    with reported("pool add", as_json=as_json):
+    with reported("pool add", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import slot_fields
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         before = len(manager.get_pool(pool).slots)
         if dry_run:
             if as_json:
@@ -50,11 +50,11 @@ def remove(
     dry_run: DryRun = False,
 ) -> None:
     """Remove a slot; work in it goes to quarantine."""
-    with reported("pool remove", as_json=as_json):
+    with reported("pool remove", as_json=as_json) as ends:
         from yaoki.cli.pool.leases import kept_of, say_kept
         from yaoki.cli.pool.opening import manager_of, named_slot
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         found = named_slot(manager, slot)
         if dry_run:
             work = manager.work_in(found.slot_id)
@@ -84,11 +84,11 @@ def isolate(
     dry_run: DryRun = False,
 ) -> None:
     """Keep a slot out of use until `yaoki pool recover SLOT`; one that somebody has, from its release on."""
-    with reported("pool isolate", as_json=as_json):
+    with reported("pool isolate", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of, named_slot
         from yaoki.cli.pool.slot_view import slot_fields
 
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         slot_id = named_slot(manager, slot).slot_id
         if not dry_run:
             manager.isolate_slot(slot_id, reason)
@@ -110,10 +110,10 @@ def unlock(
     dry_run: DryRun = False,
 ) -> None:
     """Clean up a lock that was left behind. One that somebody holds is never taken: it says who."""
-    with reported("pool unlock", as_json=as_json):
+    with reported("pool unlock", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
 
-        locks = manager_of(workspaces, config).lock_manager
+        locks = manager_of(workspaces, config, ends).lock_manager
         held = locks.is_locked(slot)
         cleaned = False if dry_run else locks.force_unlock(slot)
         if as_json:

@@ -52,7 +52,7 @@ def watch(
         "recover_every": recover_every,
         "staged": staged,
     }
-    with reported("pool watch"):
+    with reported("pool watch") as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.service.configuration import load
         from yaoki.service.data_directory import Instance, data_directory
@@ -62,7 +62,7 @@ def watch(
         from yaoki.systems.repopool.watch.process import run
 
         chosen = load(WatchConfiguration, section="repopool", config=settings, options=options)
-        manager = manager_of(workspaces, config)
+        manager = manager_of(workspaces, config, ends)
         folder = data_directory("repopool", manager.config.workspaces_dir)
         with Instance("yaoki pool watch", folder, option="--workspaces") as instance:
             setup_logs(level=chosen.log_level)

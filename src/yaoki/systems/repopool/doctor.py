@@ -63,10 +63,14 @@ class Doctor:
 
     def examine(self, repo_name: str | None = None) -> Iterator[Diagnosis]:
         """One diagnosis after the other, as it is found; of one pool, or of all. Raises PoolNotFoundError."""
-        names = self._resources.store.pool_names() if repo_name is None else [self._resources.pool(repo_name).repo_name]
         yield self._git()
-        yield from self._state()
         yield from self._folders()
+        state = list(self._state())
+        yield from state
+        if not all(diagnosis.ok for diagnosis in state if diagnosis.check == "state"):
+            # Nothing is known about pools and slots.
+            return
+        names = self._resources.store.pool_names() if repo_name is None else [self._resources.pool(repo_name).repo_name]
         for name in names:
             pool = self._resources.pool(name)
             yield self._room(pool)
@@ -94,7 +98,10 @@ class Doctor:
             file = folder / name
             if file.exists():
                 problem = _database_problem(file)
-                mend = f"mv {_quoted(file)} {_quoted(file)}.damaged && yaoki pool init" if problem else ""
+                mend = _set_aside(file) if problem else ""
+                if problem and check == "state":
+                    pools = sorted(place.parent.name for place in folder.glob("*/mirror.git"))
+                    mend = "; ".join([mend, *(f"yaoki pool create {name} ADDRESS" for name in pools)])
                 yield Diagnosis(check, str(file), not problem, problem or "sound", mend)
 
     def _folders(self) -> Iterator[Diagnosis]:
@@ -218,6 +225,12 @@ def _database_problem(file: Path) -> str:
     except sqlite3.Error as error:
         return f"it cannot be read: {error}"
     return "" if said_of_it == ["ok"] else "; ".join(said_of_it)
+
+
+def _set_aside(file: Path) -> str:
+    """The commands that rename a database, its log with it."""
+    name = _quoted(file)
+    return f"mv {name} {name}.damaged; mv -f {name}-wal {name}.damaged-wal; rm -f {name}-shm"
 
 
 def _quoted(place: Path) -> str:

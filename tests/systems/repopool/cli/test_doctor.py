@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,28 @@ def test_a_damaged_journal(pool: Commands) -> None:
 
     assert found
     assert str(pool.workspaces / "recovery.db") in found[0]["command"]
+
+
+def test_a_state_that_is_lost_can_be_made_anew(pool: Commands, pool_origin: Path) -> None:
+    """SPEC W2: every command says so in a line; the doctor's commands bring the slots back, and no work in them is lost."""
+    (pool.workspaces / "web" / "slot1" / "work.txt").write_text("mine")
+    for file in pool.workspaces.glob("pool.db-*"):
+        file.unlink()
+    (pool.workspaces / "pool.db").write_bytes(b"no database" * 1000)
+    for command in (["list"], ["status"], ["detect"], ["recover"], ["allocate", "web"]):
+        done = pool(*command)
+        assert done.exit_code == 1
+        assert "pool.db" in done.output
+    (found,) = wrong(pool)
+    *shell, create = found["command"].split("; ")
+    subprocess.run("; ".join(shell), shell=True, check=True, stderr=subprocess.DEVNULL)
+    pool.json(*create.replace("ADDRESS", str(pool_origin)).split()[2:])
+    pool.json("recover")
+
+    assert pool.states() == {"slot1": "available", "slot2": "available"}
+    (entry,) = pool.json("quarantine", "list")["entries"]
+    pool.json("quarantine", "restore", "web", entry["ticket"], pool.home / "rescued")
+    assert (pool.home / "rescued" / "work.txt").read_text() == "mine"
 
 
 def test_a_dead_holder_and_an_orphaned_lock(pool: Commands) -> None:
