@@ -11,13 +11,15 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run outage test test-browser test-pool test-driver coverage check format lint types imports bench bench-chat bench-smoke api-snapshot docs build lock clean
+.PHONY: help run outage test test-browser test-chat load-chat test-pool test-driver coverage check format lint types imports bench bench-chat bench-smoke api-snapshot docs build lock clean
 
 help:
 	@echo "make run           the chat: ask about Python, break a part of it, and see what you still get (ARGS: options of yaoki up)"
 	@echo "make outage        an example in the terminal: a server fails and comes back, and the caller keeps its answers"
 	@echo "make test          every test but those in a browser"
 	@echo "make test-browser  the tests in a browser; they need Chromium"
+	@echo "make test-chat     the chat under every fault, killed parts and three times its load (five minutes)"
+	@echo "make load-chat     the last of these for a whole minute, with figures"
 	@echo "make test-pool     many processes on one repo pool, killed and forced out; its commands and its watch as processes (two minutes)"
 	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
 	@echo "make coverage      every test, and the lines that none of them ran"
@@ -82,6 +84,12 @@ test: $(VENV)/.dev
 
 test-browser: $(VENV)/.dev
 	$(PY) -m pytest -m browser tests/systems
+
+test-chat: $(VENV)/.dev
+	$(PY) -m pytest -m faults tests/systems/chat
+
+load-chat: $(VENV)/.dev
+	YAOKI_LOAD_SECONDS=60 $(PY) -m pytest -m faults -s tests/systems/chat/faults/test_load.py
 
 test-pool: $(VENV)/.dev
 	$(PY) -m pytest -m pool tests/systems/repopool

@@ -23,7 +23,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(server, SearchServer)
         server.asked.append({**asked, "path": self.path, "left_ms": self.headers["X-Request-Timeout-Ms"]})
         body = json.dumps({"results": RESULTS[: asked["k"]]}).encode()
-        self.send_response(server.status)
+        self.send_response(server.status_of(asked))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -43,6 +43,10 @@ class SearchServer(ThreadingHTTPServer):
         self.asked: list[dict[str, Any]] = []
         self.status = 200
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+
+    def status_of(self, asked: dict[str, Any]) -> int:
+        """The status of the answer to this request."""
+        return self.status
 
     @property
     def port(self) -> int:
