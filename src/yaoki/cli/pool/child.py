@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from yaoki.cli.pool.signals import Signals
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Child"]
 
 _LOOK = 0.1
+_LOOK_OUT = 2.0
 
 
 class Child:
@@ -40,9 +41,13 @@ class Child:
         if self._terminal is not None:
             self._to_foreground(self._process.pid)
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for its end, then end what it has left behind. Its exit code, 128 + N for signal N; None if the time was over."""
+    def wait(self, timeout: float | None = None, look: Callable[[], object] = bool) -> int | None:
+        """Wait for its end, then end what it has left behind. Its exit code, 128 + N for signal N; None if the time was over.
+
+        `look` is called every two seconds.
+        """
         until = None if timeout is None else clock.now() + timeout
+        next_look = clock.now() + _LOOK_OUT
         try:
             while not self._ended():
                 if self._signals.asked is not None:
@@ -52,6 +57,9 @@ class Child:
                     self._end_group()
                     return None
                 self._follow_stop()
+                if clock.now() >= next_look:
+                    next_look = clock.now() + _LOOK_OUT
+                    look()
             self._end_group()
         finally:
             if self._terminal is not None:

@@ -16,6 +16,7 @@ from yaoki.cli.pool.reporting import reported, working
 from yaoki.cli.pool.signals import Signals
 
 if TYPE_CHECKING:
+    from yaoki.systems.repopool import PoolManager
     from yaoki.systems.repopool.models import Slot
 
 __all__ = ["run"]
@@ -54,12 +55,12 @@ def run(
                 about = {"command": shlex.join(command)[:1000]}
                 slot = stack.enter_context(manager.lease(pool, about, timeout=wait, holder=label))
             signals.only_note = True
-            code = _run(slot, command, signals, timeout, grace)
+            code = _run(slot, command, signals, timeout, grace, _Lookout(manager, slot))
         say_kept(pool, kept_of(manager, slot))
     raise typer.Exit(code)
 
 
-def _run(slot: Slot, command: list[str], signals: Signals, timeout: float | None, grace: float) -> int:
+def _run(slot: Slot, command: list[str], signals: Signals, timeout: float | None, grace: float, lookout: _Lookout) -> int:
     from yaoki.cli.pool.child import Child
 
     environment = {
@@ -78,8 +79,37 @@ def _run(slot: Slot, command: list[str], signals: Signals, timeout: float | None
     except OSError as error:
         typer.echo(f"{command[0]} cannot be started: {error.strerror}", err=True)
         return ExitCode.NOT_EXECUTABLE
-    code = child.wait(timeout)
+    code = child.wait(timeout, lookout)
     if code is None:
         typer.echo(f"{command[0]} was ended: it took longer than {timeout:g} s", err=True)
         return ExitCode.TIMED_OUT
     return code
+
+
+class _Lookout:
+    """Tells once that the slot was taken by force while the command works in it."""
+
+    def __init__(self, manager: PoolManager, slot: Slot) -> None:
+        self._manager = manager
+        self._slot = slot
+        self._told = False
+
+    def __call__(self) -> None:
+        from yaoki.systems.repopool.errors import PoolManagerError, SlotNotFoundError
+
+        if self._told:
+            return
+        try:
+            taken = self._manager.get_slot(self._slot.slot_id).fence != self._slot.fence
+        except SlotNotFoundError:
+            taken = True
+        except PoolManagerError:
+            # The state cannot be read this moment.
+            return
+        if taken:
+            self._told = True
+            typer.echo(
+                f"{self._slot.slot_id} was taken from this command by force; its work up to then is in quarantine, and what it writes "
+                "from now on is there too, where its files were moved to",
+                err=True,
+            )

@@ -138,14 +138,17 @@ def test_a_killed_run_is_recovered_when_nobody_works_in_its_slot_any_more(pool: 
 
 
 def test_a_release_that_came_too_late_is_told(pool: Commands) -> None:
-    """SPEC W3: an operator took the slot meanwhile; exit code 12, and nobody else's slot was freed."""
+    """SPEC W3: an operator took the slot meanwhile; the command learns it, and ends with exit code 12; nobody else's slot was freed."""
     end = pool.home / "end"
     process = pool.start("run", "web", "--", "sh", "-c", f"echo ready; while [ ! -e {end} ]; do sleep 0.05; done")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     (slot_id,) = [slot["slot_id"] for slot in pool.json("status")["slots"] if slot["state"] == "allocated"]
     pool.json("release", slot_id, "--force")
+    assert process.stderr is not None
+    told = process.stderr.readline()
     end.touch()
 
+    assert f"{slot_id} was taken from this command by force" in told
     assert ended(process)[0] == 12
     assert pool.states() == FREE
