@@ -128,7 +128,7 @@ def as_toml(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> str:
     head = [f"[{'.'.join(_key(name) for name in place)}]"] if place and own else []
     parts = ["\n".join([*head, *own])] if own else []
     parts += [as_toml(value, (*place, name)) for name, value in content.items() if isinstance(value, dict)]
-    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
 
 
 def _key(name: str) -> str:
