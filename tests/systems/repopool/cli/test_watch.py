@@ -85,6 +85,18 @@ def test_problems_are_told_and_take_no_readiness(pool: Commands, watch: Callable
     assert pool.json("detect", code=14)["problems"] == 1
 
 
+def test_a_folder_that_is_gone_takes_the_readiness(pool: Commands, watch: Callable[..., RunningWatch]) -> None:
+    """SPEC H2: an unmounted disk; the watch lives, and is ready again when the folder is back."""
+    running = watch()
+    until(lambda: running.get("/readyz").status_code == 200)
+    away = pool.workspaces.rename(pool.home / "away")
+    until(lambda: running.get("/readyz").status_code == 503, 40.0)
+    assert running.get("/livez").status_code == 200
+    away.rename(pool.workspaces)
+
+    until(lambda: running.get("/readyz").status_code == 200, 40.0)
+
+
 def test_it_takes_slots_of_the_dead_back(pool: Commands, watch: Callable[..., RunningWatch]) -> None:
     """SPEC H3, W3: by its schedule, with the work kept, and counted."""
     agent = pool.start("run", "web", "--", "sh", "-c", "echo mine > work.txt; cd /; echo $$; exec sleep 60")

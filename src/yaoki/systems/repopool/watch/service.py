@@ -47,7 +47,7 @@ class Watch:
         self._problem_of_configuration = ""
         # Judge: the state of the pools must be readable; what is wrong with pools is told, and takes nobody's readiness.
         self.checks = HealthChecks(
-            HealthCheck("state", self._check_state, groups=("ready", "startup"), timeout=5.0),
+            HealthCheck("state", self._check_state, groups=("ready", "startup"), period=5.0, timeout=5.0),
             HealthCheck("pools", self._check_pools, critical=False, period=5.0),
             HealthCheck("configuration", self._check_configuration, critical=False, period=5.0),
         )
@@ -92,6 +92,10 @@ class Watch:
     # --- checks
 
     def _check_state(self) -> str:
+        folder = self.manager.config.workspaces_dir
+        if not folder.is_dir():
+            # What is open of it would go on answering.
+            raise PoolManagerError(f"the folder of the pools, {folder}, is gone", way_out="mount it again")
         return f"{len(self.manager.list_pools())} pools"
 
     def _check_pools(self) -> str:
