@@ -17,25 +17,38 @@ if TYPE_CHECKING:
 
     from yaoki.service.tokens import Token
 
-__all__ = ["ActionGuard", "foreign"]
+__all__ = ["ActionGuard", "OriginGuard", "foreign"]
 
 
-class ActionGuard:
-    """A dependency of FastAPI routes: `@app.post("/reset", dependencies=[Depends(ActionGuard(token))])`.
+class OriginGuard:
+    """A dependency of FastAPI routes that refuses requests of foreign pages with 403: `dependencies=[Depends(OriginGuard())]`.
 
-    The token is in `Authorization: Bearer …`. 401 without it, 403 for a request of a foreign page. `hosts`: the names by which
-    the service may be called, beside addresses and `localhost`.
+    `hosts`: the names by which the service may be called, beside addresses and `localhost`.
     """
 
-    def __init__(self, token: Token, hosts: Collection[str] = ()) -> None:
-        self.token = token
+    def __init__(self, hosts: Collection[str] = ()) -> None:
         self.hosts: frozenset[str] = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, request: Request) -> None:
-        """Raise HTTPException unless the request may change state."""
+        """Raise HTTPException for a request of a foreign page."""
         reason = foreign(request.headers, request.url.scheme, self.hosts)
         if reason is not None:
             raise HTTPException(403, reason)
+
+
+class ActionGuard(OriginGuard):
+    """A dependency of FastAPI routes: `@app.post("/reset", dependencies=[Depends(ActionGuard(token))])`.
+
+    The token is in `Authorization: Bearer …`. 401 without it, 403 for a request of a foreign page. `hosts`: as above.
+    """
+
+    def __init__(self, token: Token, hosts: Collection[str] = ()) -> None:
+        super().__init__(hosts)
+        self.token = token
+
+    async def __call__(self, request: Request) -> None:
+        """Raise HTTPException unless the request may change state."""
+        await super().__call__(request)
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self.token.matches(given.strip()):
             raise HTTPException(401, "this needs the token of the service", {"WWW-Authenticate": "Bearer"})

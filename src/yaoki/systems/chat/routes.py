@@ -24,9 +24,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from yaoki.core import deadline
 from yaoki.service.disconnect import ClosingStream, while_connected
-from yaoki.service.guard import ActionGuard, foreign
-from yaoki.systems.chat.message import RefusedError, read_body, read_json, read_message
+from yaoki.service.guard import ActionGuard, OriginGuard
+from yaoki.systems.chat.message import read_message
 from yaoki.systems.chat.refusals import request_id
+from yaoki.systems.chat.request_body import RefusedError, read_body, read_json
 from yaoki.systems.chat.switches import FAULTS, FaultName
 from yaoki.systems.chat.turn import language
 
@@ -47,11 +48,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
     """The routes of one chat service. `token`: what the switches ask for."""
     hosts = service.configuration.hosts
     with_token = Depends(ActionGuard(token, hosts))
-
-    async def own(request: Request) -> None:
-        reason = foreign(request.headers, request.url.scheme, hosts)
-        if reason is not None:
-            raise RefusedError(403, "foreign", reason)
+    own = Depends(OriginGuard(hosts))
 
     async def auxiliary() -> None:
         service.admission.check_auxiliary()
@@ -61,7 +58,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
 
     routes = APIRouter()
 
-    @routes.post("/chat", dependencies=[Depends(own)])
+    @routes.post("/chat", dependencies=[own])
     async def chat(request: Request, accept_language: AcceptLanguage = None) -> JSONResponse:
         """Reply to a message."""
         message = await read(request)
@@ -70,7 +67,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
             reply = await while_connected(request.receive, work)
         return JSONResponse(reply.to_dict(), headers={"Content-Language": language(accept_language), **_NEVER_KEPT})
 
-    @routes.post("/chat/stream", dependencies=[Depends(own)], response_model=None)
+    @routes.post("/chat/stream", dependencies=[own], response_model=None)
     async def chat_stream(request: Request, accept_language: AcceptLanguage = None) -> Response:
         """Reply to a message as the text is written."""
         message = await read(request)
@@ -122,7 +119,7 @@ def router(service: ChatService, token: Token) -> APIRouter:
         service.set_fault(part, fault)
         return service.faults()
 
-    @routes.post("/opening", dependencies=[Depends(own)])
+    @routes.post("/opening", dependencies=[own])
     async def open_page(request: Request) -> JSONResponse:
         """Exchange the code of a page that was opened on this machine (`{"code": "..."}`) for the token."""
         code = read_json(await read_body(request.stream(), _SHORT_BODY)).get("code")

@@ -27,7 +27,7 @@ from yaoki.systems.chat import texts
 from yaoki.systems.chat.answer import answer
 from yaoki.systems.chat.llm import prompt
 from yaoki.systems.chat.llm.completion import DONE
-from yaoki.systems.chat.message import RefusedError, read_body, read_json
+from yaoki.systems.chat.request_body import RefusedError, read_body, read_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

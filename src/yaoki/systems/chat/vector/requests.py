@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.message import RefusedError, read_json
+from yaoki.systems.chat.request_body import RefusedError, kind_of, read_json, text_field
 from yaoki.systems.chat.vector.documents.reading import document_of_text
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ _PART = re.compile(r"#\d+$")
 def read_search(body: bytes) -> tuple[str, int]:
     """The query and the number of results in the body of `POST /search`. Raises RefusedError (400, 413 or 422)."""
     found = read_json(body)
-    query = _text(found, "query", "query", LONGEST_QUERY)
+    query = text_field(found, "query", LONGEST_QUERY)
     if not query.strip():
         raise RefusedError(422, "query_empty", "query is empty")
     k = found.get("k", 5)
     if isinstance(k, bool) or not isinstance(k, int):
-        raise RefusedError(422, "k_wrong_type", f"k must be a whole number, not {_kind(k)}")
+        raise RefusedError(422, "k_wrong_type", f"k must be a whole number, not {kind_of(k)}")
     if not 1 <= k <= MOST_RESULTS:
         raise RefusedError(422, "k_out_of_range", f"k must be from 1 to {MOST_RESULTS}, not {k}")
     return query, k
@@ -46,7 +46,7 @@ def read_documents(body: bytes) -> list[Document]:
     if listed is None:
         raise RefusedError(422, "documents_missing", 'documents is missing: send {"documents": [{"id": "...", "text": "..."}]}')
     if not isinstance(listed, list):
-        raise RefusedError(422, "documents_wrong_type", f"documents must be a list, not {_kind(listed)}")
+        raise RefusedError(422, "documents_wrong_type", f"documents must be a list, not {kind_of(listed)}")
     if not listed:
         raise RefusedError(422, "documents_empty", "documents is empty")
     if len(listed) > MOST_DOCUMENTS:
@@ -64,36 +64,17 @@ def read_documents(body: bytes) -> list[Document]:
 def _document(place: int, given: object) -> tuple[str, str, str, str]:
     where = f"documents[{place}]"
     if not isinstance(given, dict):
-        raise RefusedError(422, "document_wrong_type", f"{where} must be an object, not {_kind(given)}")
-    key = _text(given, "id", f"{where}.id", LONGEST_ID)
+        raise RefusedError(422, "document_wrong_type", f"{where} must be an object, not {kind_of(given)}")
+    key = text_field(given, "id", LONGEST_ID, where=f"{where}.id")
     if not key.strip():
         raise RefusedError(422, "id_empty", f"{where}.id is empty")
     if _PART.search(key):
         raise RefusedError(422, "id_wrong", f"{where}.id ends like the id of a part, with # and a number")
-    text = _text(given, "text", f"{where}.text", LONGEST_TEXT)
+    text = text_field(given, "text", LONGEST_TEXT, where=f"{where}.text")
     if not text.strip():
         raise RefusedError(422, "text_empty", f"{where}.text is empty")
     title, source = (
-        "" if given.get(name) is None else _text(given, name, f"{where}.{name}", LONGEST_TITLE) for name in ("title", "source")
+        "" if given.get(name) is None else text_field(given, name, LONGEST_TITLE, where=f"{where}.{name}")
+        for name in ("title", "source")
     )
     return key, text, title, source
-
-
-def _text(given: dict[str, Any], name: str, where: str, longest: int) -> str:
-    if name not in given:
-        raise RefusedError(422, f"{name}_missing", f"{where} is missing")
-    value = given[name]
-    if not isinstance(value, str):
-        raise RefusedError(422, f"{name}_wrong_type", f"{where} must be a text, not {_kind(value)}")
-    if len(value) > longest:
-        raise RefusedError(413, f"{name}_too_long", f"{where} has {len(value)} characters; at most {longest} are read")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise RefusedError(422, f"{name}_not_text", f"{where} holds half of a character at {error.start}") from error
-    return value
-
-
-def _kind(value: object) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), "something else")

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Depends, Request
 
 from yaoki.core.faults.errors import BulkheadFullError
-from yaoki.service.guard import ActionGuard, foreign
-from yaoki.systems.chat.message import RefusedError, read_body
+from yaoki.service.guard import ActionGuard, OriginGuard
+from yaoki.systems.chat.request_body import RefusedError, read_body
 from yaoki.systems.chat.vector.errors import ChatIndexError
 from yaoki.systems.chat.vector.requests import read_documents, read_search
 
@@ -39,15 +39,10 @@ def router(service: VectorService, token: Token) -> APIRouter:
     """The routes of one vector service. `token`: what changing documents asks for."""
     hosts = service.configuration.hosts
     with_token = Depends(ActionGuard(token, hosts))
-
-    async def own(request: Request) -> None:
-        reason = foreign(request.headers, request.url.scheme, hosts)
-        if reason is not None:
-            raise RefusedError(403, "foreign", reason)
-
+    own = Depends(OriginGuard(hosts))
     routes = APIRouter()
 
-    @routes.post("/search", dependencies=[Depends(own)])
+    @routes.post("/search", dependencies=[own])
     async def search(request: Request) -> dict[str, Any]:
         """The best passages for a query."""
         query, k = read_search(await read_body(request.stream()))
@@ -81,7 +76,7 @@ def router(service: VectorService, token: Token) -> APIRouter:
             raise RefusedError(404, "not_found", "there is no document with this id")
         return {"removed": True, "index_version": service.preparation.version}
 
-    @routes.get("/status", dependencies=[Depends(own)])
+    @routes.get("/status", dependencies=[own])
     async def status() -> dict[str, Any]:
         """What works right now."""
         return service.state()

@@ -12,7 +12,7 @@ from yaoki.core.health.probes import Probes
 from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
-from yaoki.systems.chat.message import RefusedError
+from yaoki.systems.chat.request_body import RefusedError
 from yaoki.systems.chat.vector.metrics import VectorCollector
 from yaoki.systems.chat.vector.preparation import Preparation
 
