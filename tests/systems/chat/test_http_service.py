@@ -14,18 +14,20 @@ from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text
 
 pytestmark = pytest.mark.virtual_time
 
+ID = "0af7651916cd43dd8448eb211c80319c"
+
 
 async def test_the_deadline_and_the_request_id_travel() -> None:
     """SPEC T1, O3: the service behind knows how long its caller waits, and for which request."""
     requests: list[httpx.Request] = []
     service = HttpService("http://x/", transport=answering({"a": 1}, requests=requests))
-    mark = current_request.set("r1")
+    mark = current_request.set(ID)
     with deadline.within(2.5):
         answered = await service.post("/search", {"query": "half \ud800"})
     current_request.reset(mark)
 
     assert answered == {"a": 1}
-    assert (requests[0].headers["X-Request-Timeout-Ms"], requests[0].headers["X-Request-Id"]) == ("2500", "r1")
+    assert (requests[0].headers["X-Request-Timeout-Ms"], requests[0].headers["X-Request-Id"]) == ("2500", ID)
     assert (str(requests[0].url), json.loads(requests[0].content)) == ("http://x/search", {"query": "half \ud800"})
 
 

@@ -1,7 +1,7 @@
 """One HTTP service that the chat depends on: its client, and what it may answer (SPEC G2).
 
 The client has no timeouts of its own: whatever it does is cut off by the pipeline that it is called in, so a slow drip is as late as
-a service that hangs. The time left travels in a header (SPEC T1), the request's id in another (SPEC O3). An answer is read up to a
+a service that hangs. The time left travels in a header (SPEC T1), the request's id in another (SPEC O3) if it is a UUID. An answer is read up to a
 bound; one that is not what was asked for is a failure of the service, whatever its status says.
 """
 
@@ -15,7 +15,7 @@ import httpx
 
 from yaoki.core import deadline
 from yaoki.core.faults.errors import YaokiError
-from yaoki.observe.request_id import current_request
+from yaoki.observe.request_id import current_request, is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -89,7 +89,8 @@ class HttpService:
     async def _answer(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
         headers = {"Content-Type": "application/json", **deadline.headers()}
         request_id = current_request.get()
-        if request_id is not None:
+        # Some servers refuse a request whose id is no UUID.
+        if request_id is not None and is_uuid(request_id):
             headers["X-Request-Id"] = request_id
         # Half characters cannot be written as UTF-8; as escapes they can.
         content = json.dumps(body).encode("ascii")
