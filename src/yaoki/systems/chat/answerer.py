@@ -45,13 +45,15 @@ class Asked:
 class Written:
     """An answer as text, and the sources it has as entries. `engine`: who wrote it.
 
-    `informative`: whether it says something about the question, so that later questions may build on it.
+    `informative`: whether it says something about the question, so that later questions may build on it. `complete`: whether
+    whoever wrote it came to the end.
     """
 
     text: str
     entries: tuple[Entry, ...] = ()
     engine: Engine = "static"
     informative: bool = True
+    complete: bool = True
 
 
 class Answerer(Protocol):

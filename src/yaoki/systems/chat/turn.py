@@ -8,7 +8,8 @@
 | failed | failed | static-only | a prepared answer, else a text that says it is an outage |
 
 An answerer that fails in the middle of a stream has failed: the mode is one of the last two, the message is the text so far, and the
-reply says `truncated`. What was streamed and the message are always the same text.
+reply says `truncated`. One that gives up and still ends well-formed has answered; the reply says `truncated` then too, and is not
+kept. What was streamed and the message are always the same text.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ class Turn:
         said = written.value or self._so_far()
         if said is None:
             said, age = await self._without_answerer(asked, mode)
-        elif written.value is not None and self._found.value is not None:
+        elif said.complete and self._found.value is not None:
             turns.cache.keep(text, said, self._found.value.version, self._scope(asked))
         if said.informative:
             turns.conversations.add(self._message.user_id, self._message.conversation_id, Exchange(text, said.text))
@@ -175,7 +176,7 @@ class Turn:
     def _so_far(self) -> Written | None:
         if not self._streamed:
             return None
-        return Written(self._streamed, engine=self._turns.answering.answerer.engine, informative=False)
+        return Written(self._streamed, engine=self._turns.answering.answerer.engine, informative=False, complete=False)
 
     def _apology(self, mode: Mode) -> Written:
         return Written(apology(mode, self._accept_language) or "", informative=False)
@@ -194,7 +195,7 @@ class Turn:
             entries=said.entries,
             cached_age=age,
             degraded=(*_degraded(VECTOR, self._found), *_degraded(LLM, written)),
-            truncated=written.failed and bool(self._streamed),
+            truncated=not said.complete,
             retrieval=None if self._found.value is None else self._found.value.retrieval or None,
         )
 

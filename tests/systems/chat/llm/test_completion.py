@@ -37,7 +37,7 @@ def test_a_completion_without_text_is_a_wrong_payload(answered: Any) -> None:
     [
         ("[DONE]", Piece("", last=True)),
         ('{"choices": [{"delta": {"role": "assistant"}}]}', Piece("", last=False)),
-        ('{"choices": [{"delta": {"content": "a"}, "finish_reason": null}]}', Piece("a", last=False)),
+        ('{"choices": [{"delta": {"content": "a"}, "finish_reason": null}]}', Piece("a", last=False, goes_on=True)),
         ('{"choices": [{"delta": {"content": "a"}, "finish_reason": "length"}]}', Piece("a", last=True)),
         ('{"choices": [], "usage": {}}', Piece("", last=False)),
     ],
@@ -62,4 +62,4 @@ def test_what_the_helper_makes_is_a_piece() -> None:
     """The tests' own events are those of the interface."""
     import json
 
-    assert piece_of(json.dumps(delta("a"))) == Piece("a", last=False)
+    assert piece_of(json.dumps(delta("a"))) == Piece("a", last=False, goes_on=True)

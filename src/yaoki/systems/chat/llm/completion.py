@@ -19,10 +19,15 @@ DONE = "[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One event of a stream. `text`: what it adds, perhaps nothing; `last`: whether the answer is complete with it."""
+    """One event of a stream. `text`: what it adds, perhaps nothing; `last`: whether the stream ends with it.
+
+    `goes_on`: whether it says itself that the answer is not complete yet. A stream that ends after such an event, by `[DONE]` alone,
+    was given up by its server: llama.cpp's does so when somebody else asks.
+    """
 
     text: str
     last: bool
+    goes_on: bool = False
 
 
 def text_of_completion(answered: Any) -> str:  # parsed JSON
@@ -50,7 +55,8 @@ def piece_of(data: str) -> Piece:
     text = delta.get("content") if isinstance(delta, dict) else None
     if text is not None and not isinstance(text, str):
         raise WrongPayloadError("an event whose content is no text")
-    return Piece(text or "", last=choice.get("finish_reason") is not None)
+    finished = choice.get("finish_reason") is not None
+    return Piece(text or "", last=finished, goes_on="finish_reason" in choice and not finished)
 
 
 def _choice(answered: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from yaoki.observe.secrecy import hide
@@ -12,7 +13,7 @@ from yaoki.systems.chat.extracts import lead
 from yaoki.systems.chat.extracts import read as read_extracts
 from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text_of
 from yaoki.systems.chat.llm import prompt
-from yaoki.systems.chat.llm.completion import piece_of, text_of_completion
+from yaoki.systems.chat.llm.completion import DONE, piece_of, text_of_completion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,10 +50,10 @@ class Endpoint:
         return _written(text_of_completion(await self._service.post(_PATH, self._body(asked, stream=False))), asked)
 
     async def stream(self, asked: Asked) -> AsyncGenerator[str | Written, None]:
-        """The same as the model writes it. Raises WrongPayloadError too if the stream ends before the answer does."""
+        """The same as the model writes it. Raises WrongPayloadError too if the stream breaks off before the answer ends."""
         text = half = ""
         given = 0
-        complete = False
+        ended = goes_on = False
         async with aclosing(self._service.post_for_events(_PATH, self._body(asked, stream=True))) as events:
             async for data in events:
                 piece = piece_of(data)
@@ -64,14 +65,17 @@ class Endpoint:
                 if text.strip() and len(text) > given:
                     yield text[given:]
                     given = len(text)
-                complete = piece.last
-                if complete:
+                ended = piece.last
+                if ended:
+                    # `[DONE]` alone is the end of an answer only where the pieces did not say that it goes on.
+                    goes_on = goes_on and data == DONE
                     break
-        if not complete:
+                goes_on = piece.goes_on
+        if not ended:
             raise WrongPayloadError("a stream that ends before its answer")
         if not given:
             raise WrongPayloadError("a stream without text")
-        yield _written(text, asked)
+        yield replace(_written(text, asked), complete=not goes_on)
 
     async def close(self) -> None:
         """Close the connections."""
