@@ -71,15 +71,15 @@ class HttpService:
     async def post_for_events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
         """The data of the server-sent events that the service answers, one by one.
 
-        Raises as `post` does. It ends where the answer ends, whether or not that was its end.
+        A service that cannot stream answers one JSON object instead, which is the only data then. Raises as `post` does. It ends where
+        the answer ends, whether or not that was its end.
         """
         async with self._answer(path, body) as response:
-            async for line in _lines(self._pieces(response)):
-                if line.startswith(b"data:"):
-                    try:
-                        yield line[5:].strip().decode("utf-8")
-                    except UnicodeDecodeError as error:
-                        raise WrongPayloadError(f"{self.url}{path} answered events that are no UTF-8") from error
+            async for data in _data(self._pieces(response)):
+                try:
+                    yield data.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise WrongPayloadError(f"{self.url}{path} answered events that are no UTF-8") from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -107,6 +107,21 @@ class HttpService:
             if read > self.longest:
                 raise WrongPayloadError(f"{self.url} answered more than {self.longest} bytes")
             yield piece
+
+
+async def _data(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The data of events; of a JSON object that stands in their place, all of it as one."""
+    plain: list[bytes] = []
+    begun = False
+    async for line in _lines(pieces):
+        # No line of an event begins so. The kind of content is not asked: many small servers name none.
+        if plain or (not begun and line.lstrip().startswith(b"{")):
+            plain.append(line)
+        elif line.startswith(b"data:"):
+            yield line[5:].strip()
+        begun = begun or bool(line.strip())
+    if plain:
+        yield b"\n".join(plain)
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

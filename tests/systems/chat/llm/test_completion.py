@@ -40,6 +40,7 @@ def test_a_completion_without_text_is_a_wrong_payload(answered: Any) -> None:
         ('{"choices": [{"delta": {"content": "a"}, "finish_reason": null}]}', Piece("a", last=False, goes_on=True)),
         ('{"choices": [{"delta": {"content": "a"}, "finish_reason": "length"}]}', Piece("a", last=True)),
         ('{"choices": [], "usage": {}}', Piece("", last=False)),
+        ('{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}', Piece("a", last=True)),
     ],
 )
 def test_the_pieces_of_a_stream(data: str, piece: Piece) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.virtual_time
 YES = {"choices": [{"message": {"content": "Yes [2]."}}]}
 
 
-async def streamed(response: httpx.Response) -> list[str | Written]:
+async def streamed(response: httpx.Response | bytes) -> list[str | Written]:
     endpoint = Endpoint("http://x", "m", transport=answering(response))
     return [piece async for piece in endpoint.stream(asked())]
 
@@ -54,6 +54,22 @@ async def test_a_stream_gives_pieces_and_then_the_whole() -> None:
     assert said == [" Yes", " [1]."]
     assert isinstance(written, Written)
     assert (written.text, [entry.id for entry in written.entries]) == (" Yes [1].", [HITS[0].id])
+
+
+async def test_a_server_that_does_not_stream_answers_in_one_piece() -> None:
+    """SPEC G1: whatever was asked for, some servers answer plainly; it is an answer all the same."""
+    *said, written = await streamed(b"\n" + json.dumps(YES, indent=2).encode())
+
+    assert said == ["Yes [2]."]
+    assert isinstance(written, Written)
+    assert (written.text, written.complete, [entry.id for entry in written.entries]) == ("Yes [2].", True, [HITS[1].id])
+
+
+@pytest.mark.parametrize("answered", [[], {"choices": []}, {"choices": [{"message": {"content": " "}}]}], ids=repr)
+async def test_a_plain_answer_without_text_is_a_failure(answered: object) -> None:
+    """SPEC G2: in the place of a stream as well."""
+    with pytest.raises(WrongPayloadError):
+        await streamed(json.dumps(answered).encode())
 
 
 async def test_a_character_in_two_halves_is_one() -> None:

@@ -40,7 +40,10 @@ def text_of_completion(answered: Any) -> str:  # parsed JSON
 
 
 def piece_of(data: str) -> Piece:
-    """The piece in the data of one event. Raises WrongPayloadError, also for an error that comes as an event."""
+    """The piece in the data of one event. Raises WrongPayloadError, also for an error that comes as an event.
+
+    A plain completion is the only piece: not every server streams where it is asked to.
+    """
     if data == DONE:
         return Piece("", last=True)
     try:
@@ -51,6 +54,8 @@ def piece_of(data: str) -> Piece:
         # Figures of use, and what filters say, come without a choice.
         return Piece("", last=False)
     choice = _choice(event)
+    if "message" in choice:
+        return Piece(text_of_completion(event), last=True)
     delta = choice.get("delta")
     text = delta.get("content") if isinstance(delta, dict) else None
     if text is not None and not isinstance(text, str):
