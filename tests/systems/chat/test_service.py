@@ -189,6 +189,8 @@ def test_a_switch_needs_the_token_and_no_foreign_page(
 def test_a_foreign_page_gets_no_answers(service: Service, headers: dict[str, str]) -> None:
     """SPEC X5: the documents may be private."""
     assert service.http.post("/chat", json={"message": TIMEOUT}, headers=headers).status_code == 403
+    for path in ("/passages/asyncio.wait_for", "/status", "/events"):
+        assert service.http.get(path, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(

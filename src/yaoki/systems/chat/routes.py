@@ -11,8 +11,8 @@
 | `POST /switches` | break or heal a part; needs the token |
 | `POST /opening` | the token, for the code of a page that the command line opened |
 
-While many questions are answered, the rest but the switches is refused with 429 before any question is.
-Whatever is posted by a page of another origin is refused.
+While many questions are answered, all that is read without the token is refused with 429 before any question is.
+Whatever a page of another origin posts is refused, and so is what it reads of documents and questions.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def router(service: ChatService, token: Token) -> APIRouter:
     with_token = Depends(ActionGuard(token, hosts))
     own = Depends(OriginGuard(hosts))
 
-    async def auxiliary() -> None:
+    async def check_auxiliary() -> None:
         service.admission.check_auxiliary()
+
+    auxiliary = Depends(check_auxiliary)
 
     async def read(request: Request) -> Message:
         return read_message(await read_body(request.stream()), service.configuration.max_message_length)
@@ -76,13 +78,13 @@ def router(service: ChatService, token: Token) -> APIRouter:
         headers = {"Content-Language": language(accept_language), "X-Accel-Buffering": "no", **_NEVER_KEPT}
         return ClosingStream(events, media_type="text/event-stream", headers=headers)
 
-    @routes.get("/faq", dependencies=[Depends(auxiliary)])
+    @routes.get("/faq", dependencies=[auxiliary])
     async def faq(accept_language: AcceptLanguage = None) -> dict[str, Any]:
         """The prepared answers."""
         spoken = language(accept_language)
         return {"language": spoken, "entries": [entry.to_dict(spoken) for entry in service.turns.faq.entries]}
 
-    @routes.get("/passages/{key:path}")
+    @routes.get("/passages/{key:path}", dependencies=[own, auxiliary])
     async def passage(key: str) -> dict[str, Any]:
         """The passage with this id."""
         found = service.retrieval.search.passage(key)
@@ -90,12 +92,12 @@ def router(service: ChatService, token: Token) -> APIRouter:
             raise RefusedError(404, "passage_unknown", "no passage with this id is known here, or no longer")
         return found.to_dict()
 
-    @routes.get("/status", dependencies=[Depends(auxiliary)])
+    @routes.get("/status", dependencies=[own, auxiliary])
     async def status() -> dict[str, Any]:
         """What works right now."""
         return service.state()
 
-    @routes.get("/events", dependencies=[Depends(auxiliary)], response_model=None)
+    @routes.get("/events", dependencies=[own, auxiliary], response_model=None)
     async def happenings() -> Response:
         """What works, as it changes, and what happens meanwhile."""
         if service.feed.full:
