@@ -17,6 +17,7 @@ import pytest
 
 from tests.systems.chat.embeddings.embeddings_server import DIMENSIONS, EmbeddingsServer
 from tests.systems.chat.small_library import small_sources
+from yaoki.core import deadline
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
 from yaoki.systems.chat.vector import embedding_store, store
 from yaoki.systems.chat.vector.documents.reading import document_of_text
@@ -167,6 +168,20 @@ def test_g1_an_endpoint_that_fails_is_said_and_costs_no_search(index: ChatIndex,
 
         assert "status 500" in upkeep.problem
         assert index.find("number7").hits[0].id == "d7"
+
+
+def test_g1_an_endpoint_that_hangs_leaves_time_to_search_by_words(index: ChatIndex, server: EmbeddingsServer) -> None:
+    """SPEC G1, T1: however long it may take by itself, the search that waits for it is answered within its deadline."""
+    with kept_up(index, server) as upkeep:
+        until(lambda: upkeep.embedded == upkeep.of > 0, upkeep.to_dict)
+        server.patience = threading.Event()
+        with deadline.within(2.0):
+            found = index.find("number7")
+            left = deadline.remaining()
+        server.patience.set()
+
+    assert (found.retrieval, found.reason, found.hits[0].id) == ("lexical", "embedding_failed", "d7")
+    assert left > 0.0
 
 
 def test_g1_a_damaged_vector_is_made_anew(index: ChatIndex, server: EmbeddingsServer) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.systems.chat.embeddings.embeddings_server import EmbeddingsServer
 from tests.systems.chat.running import Process, Service, command
 from tests.systems.chat.small_library import small_sources
 from yaoki.systems.chat.vector.documents.reading import document_of_text
@@ -40,6 +42,13 @@ class Vector(Process):
         super().__enter__()
         self.wait_for("passages", 60.0)
         return self
+
+    def until_meanings_are_known(self) -> None:
+        """Wait until every passage has its vector."""
+        end = time.monotonic() + 30.0
+        while not (told := self.http.get("/status").json()["preparation"]["meanings"]) or told["embedded"] < told["of"]:
+            assert time.monotonic() < end, told
+            time.sleep(0.05)
 
     def found(self, query: str) -> list[str]:
         response = self.http.post("/search", json={"query": query})
@@ -88,6 +97,20 @@ def test_x5_changing_documents_needs_the_token(vector: Vector) -> None:
     assert vector.http.post("/documents", json={"documents": [{"id": "x", "text": "y"}]}).status_code == 401
     assert vector.http.delete("/documents/bread").status_code == 401
     assert vector.http.post("/search", json={"query": "x"}, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_t1_the_callers_deadline_is_kept(tmp_path: Path) -> None:
+    """SPEC T1: where the vector of a query does not come in time, the search answers by words within the time it was given."""
+    with EmbeddingsServer() as server:
+        settings = {"EMBEDDINGS": "auto", "EMBEDDINGS_URL": server.url, "EMBEDDINGS_TIMEOUT": "30"}
+        with Vector(prepared(tmp_path / "data"), **{f"YAOKI_CHAT_{name}": value for name, value in settings.items()}) as vector:
+            vector.until_meanings_are_known()
+            server.patience = threading.Event()
+            body = vector.http.post("/search", json={"query": "dough"}, headers={"X-Request-Timeout-Ms": "2000"}).json()
+            server.patience.set()
+
+    assert (body["retrieval"], body["reason"]) == ("lexical", "embedding_failed")
+    assert [result["id"] for result in body["results"]] == ["bread"]
 
 
 @pytest.mark.parametrize(

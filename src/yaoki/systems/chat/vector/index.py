@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yaoki.core import deadline
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError
 from yaoki.systems.chat.vector import embedding_store, store
 from yaoki.systems.chat.vector.content import WITH_PYTHON, Content, served
@@ -33,6 +34,12 @@ __all__ = ["ChatIndex"]
 
 # The shares of a build's time.
 _COLLECTED, _INDEXED = 0.78, 0.96
+
+_FOR_EMBEDDING = 0.75
+"""The share of a search's time that the vector of its query may take, so that there is time left to search by words.
+
+More than an endpoint has by its own settings: its circuit opens at timeouts of its own alone.
+"""
 
 
 class ChatIndex:
@@ -267,7 +274,7 @@ class _Serving:
     embedder: Embedder | None = None
 
     def embedded(self, query: str) -> tuple[Matrix | None, str | None]:
-        """The vector of the query; where there is none, why."""
+        """The vector of the query; where there is none, why. An embedder that is late leaves time to search without it."""
         if self.embedder is None or self.vectors is None:
             return None, None
         if not self.vectors.known:
@@ -275,7 +282,8 @@ class _Serving:
         if not self.embedder.understands(query):
             return None, "other_writing"
         try:
-            return self.embedder.embed([query])[0], None
+            with deadline.within(_FOR_EMBEDDING * deadline.remaining()):
+                return self.embedder.embed([query])[0], None
         except EmbeddingError as error:
             return None, error.kind
 

@@ -7,7 +7,7 @@
 | `DELETE /documents/ID` | `{"removed": true, "index_version"}`, 404 where there is none; needs the token |
 | `GET /status` | what works right now |
 
-A document that was accepted is on the disk, and found by the next search. Refusals are `{"error", "reason", "request_id"}`.
+A search has the time that `X-Request-Timeout-Ms` gives it. A document that was accepted is on the disk, and found by the next search. Refusals are `{"error", "reason", "request_id"}`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from yaoki.core import deadline
 from yaoki.core.faults.errors import BulkheadFullError
 from yaoki.service.guard import ActionGuard, OriginGuard
 from yaoki.systems.chat.request_body import RefusedError, read_body
@@ -47,7 +48,8 @@ def router(service: VectorService, token: Token) -> APIRouter:
         """The best passages for a query."""
         query, k = read_search(await read_body(request.stream()))
         try:
-            found = await service.search(query, k)
+            with deadline.from_headers(request.headers):
+                found = await service.search(query, k)
         except BulkheadFullError as error:
             raise RefusedError(429, "too_many", "too many searches are going on; try again in a second") from error
         return {
