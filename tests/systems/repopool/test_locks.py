@@ -18,7 +18,7 @@ ONE, GONE = "workspace-web-slot1", "workspace-web-slot9"
 
 @pytest.fixture
 def locks(tmp_path: Path) -> LockManager:
-    return LockManager(tmp_path / "locks", lambda: {ONE}, lock_timeout=0.0)
+    return LockManager(tmp_path / "locks", lambda: {ONE}, lambda: 0.0)
 
 
 def leave(locks: LockManager, slot_id: str, text: str, hours: float = 0.0) -> Path:
@@ -123,11 +123,33 @@ def test_the_note_of_a_dead_holder_is_stale_at_once(locks: LockManager) -> None:
 
 def test_files_that_are_no_locks_of_slots_are_left_alone(locks: LockManager) -> None:
     """SPEC X: nothing of anybody's is deleted."""
-    file = locks.locks_dir / "notes.lock"
+    file = locks.locks_dir / "notes.txt"
     file.write_text("mine")
+    (locks.locks_dir / "folder.lock").mkdir()
+    (locks.locks_dir / "link.lock").symlink_to(file)
 
     assert locks.orphaned(0) == []
     assert file.read_text() == "mine"
+
+
+def test_a_lock_file_of_no_slot_is_an_orphan_whatever_it_is_called(locks: LockManager) -> None:
+    """SPEC W2: what is detected can be unlocked by the name that was told."""
+    leave(locks, "gone-agent", "somebody", hours=25.0)
+
+    assert locks.detect_stale_locks() == ["gone-agent"]
+    assert locks.force_unlock("gone-agent") is True
+    assert locks.orphaned() == []
+
+
+@pytest.mark.parametrize("name", ["../victim", "gone-agent", "/etc/passwd"])
+def test_what_is_neither_a_slot_nor_a_lock_file_cannot_be_unlocked(locks: LockManager, name: str) -> None:
+    """Defect 21 of the original: a name never leads out of the folder of locks."""
+    victim = locks.locks_dir.parent / "victim.lock"
+    victim.write_text("mine")
+
+    with pytest.raises(ConfigValidationError):
+        locks.force_unlock(name)
+    assert victim.read_text() == "mine"
 
 
 @pytest.mark.parametrize("slot_id", ["../x", "", "workspace-web", "workspace-../x-slot1"])

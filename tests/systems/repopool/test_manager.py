@@ -396,10 +396,11 @@ def test_a_lease_is_a_block(make_manager: Make) -> None:
 
 
 def test_a_lease_says_that_it_is_in_use(make_manager: Make) -> None:
-    """SPEC W4: the heartbeat prolongs a lease with a time to live."""
+    """SPEC W4: the heartbeat prolongs a lease with a time to live, which hangs on nothing else."""
     manager = make_manager(slots=1, heartbeat_interval=0.01)
     with manager.lease("web", ttl=60.0) as slot:
         assert slot.lease is not None
+        assert slot.lease.durable
         before = slot.lease
         while True:
             now = manager.get_pool("web").slots[0].lease

@@ -6,16 +6,25 @@ free slot is taken. The remote is not needed.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.repopool.errors import LockTimeoutError, NoAvailableSlotError, PoolManagerError, SlotAllocationError
+from yaoki.core.parameters import duration
+from yaoki.systems.repopool.errors import (
+    ConfigValidationError,
+    LockTimeoutError,
+    NoAvailableSlotError,
+    PoolManagerError,
+    SlotAllocationError,
+)
 from yaoki.systems.repopool.leases import new_lease
 from yaoki.systems.repopool.mending import is_damage, isolation_for, mended
 from yaoki.systems.repopool.names import checked_repo_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from yaoki.systems.repopool.models import Lease, Slot
     from yaoki.systems.repopool.resources import Resources
@@ -43,16 +52,21 @@ class Allocation:
         durable: bool,
         given_up: Callable[[], bool],
     ) -> Slot:
-        """An allocated slot, ready for work. Raises PoolNotFoundError, NoAvailableSlotError, SlotAllocationError."""
+        """An allocated slot, ready for work.
+
+        Raises PoolNotFoundError, NoAvailableSlotError, SlotAllocationError, and ConfigurationError for a parameter out of its range.
+        """
         started = clock.now()
-        name = checked_repo_name(repo_name)
+        name, facts = checked_repo_name(repo_name), _checked_metadata(metadata)
+        if timeout is not None:
+            timeout = duration("timeout", timeout, zero=True, infinite=True)
 
         def lease() -> Lease:
             return new_lease(holder, ttl=ttl, durable=durable)
 
         lease()
         try:
-            slot = self._allocate(name, metadata or {}, lease, timeout, given_up)
+            slot = self._allocate(name, facts, lease, timeout, given_up)
         except PoolManagerError:
             self._resources.count(name, failed_allocations=1)
             raise
@@ -100,6 +114,9 @@ class Allocation:
         try:
             with self._resources.working_on(slot, timeout=0.0) as workspace:
                 prepared = self._prepared(workspace, slot)
+            given = store.allocate(
+                slot.slot_id, slot.fence, lease(), branch=prepared.branch, commit=prepared.commit, metadata=metadata
+            )
         except LockTimeoutError:
             store.offer(
                 slot.slot_id,
@@ -114,9 +131,6 @@ class Allocation:
             if self._is_ours(slot):
                 store.offer(slot.slot_id, slot.fence, needs_cleaning=True)
             raise
-        given = store.allocate(
-            slot.slot_id, slot.fence, lease(), branch=prepared.branch, commit=prepared.commit, metadata=metadata
-        )
         given.staleness_seconds = workspace.mirror.staleness()
         if prepared.proven:
             self._resources.count(slot.repo_name, cache_hits=1)
@@ -147,3 +161,20 @@ class Allocation:
 
 def _working() -> Lease:
     return new_lease("allocate_slot")
+
+
+def _checked_metadata(metadata: object) -> Mapping[str, object]:
+    """Raises ConfigValidationError for what cannot be stored, before a slot is taken for it."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping) or not all(isinstance(name, str) for name in metadata):
+        raise ConfigValidationError(f"metadata must be a mapping of names, not {metadata!r}", field="metadata")
+    try:
+        json.dumps(dict(metadata), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigValidationError(
+            f"metadata cannot be kept as JSON: {error}",
+            field="metadata",
+            way_out="give texts, numbers, lists and mappings of them",
+        ) from error
+    return metadata

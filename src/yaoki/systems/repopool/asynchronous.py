@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from yaoki.core.daemon import DaemonRun
 from yaoki.core.parking import NEVER, OnLoop
 from yaoki.systems.repopool.errors import PoolManagerError
+from yaoki.systems.repopool.leasing import hangs_on_heartbeat
 from yaoki.systems.repopool.manager import PoolManager
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from yaoki.core.recovery import RecoveryReport, Strategy
@@ -126,8 +127,11 @@ class AsyncPoolManager:
         holder: str | None = None,
         ttl: float | None = None,
     ) -> AsyncLeaseBlock:
-        """`async with manager.lease(repo) as slot`: allocated in the block, with a heartbeat, and released at its end."""
-        return AsyncLeaseBlock(self, repo_name, metadata, timeout, holder, ttl)
+        """`async with manager.lease(repo) as slot`: as `PoolManager.lease`."""
+        durable = hangs_on_heartbeat(ttl, self.config.heartbeat_interval)
+        return AsyncLeaseBlock(
+            lambda: self.allocate_slot(repo_name, metadata, timeout=timeout, holder=holder, ttl=ttl, durable=durable), self
+        )
 
     async def release(self, slot: Slot, cleanup: bool = True) -> None:
         """As `slot.release()`."""
@@ -260,22 +264,13 @@ class AsyncPoolManager:
 class AsyncLeaseBlock:
     """`async with manager.lease(repo) as slot`; the end is as that of `PoolManager.lease`."""
 
-    def __init__(
-        self,
-        manager: AsyncPoolManager,
-        repo_name: str,
-        metadata: Mapping[str, object] | None,
-        timeout: float | None,
-        holder: str | None,
-        ttl: float | None,
-    ) -> None:
+    def __init__(self, allocate: Callable[[], Awaitable[Slot]], manager: AsyncPoolManager) -> None:
+        self._allocate = allocate
         self._manager = manager
-        self._parameters = (repo_name, metadata, timeout, holder, ttl)
         self._slot: Slot | None = None
 
     async def __aenter__(self) -> Slot:
-        repo_name, metadata, timeout, holder, ttl = self._parameters
-        slot = await self._manager.allocate_slot(repo_name, metadata, timeout=timeout, holder=holder, ttl=ttl)
+        slot = await self._allocate()
         self._slot = slot
         self._manager.manager.heartbeats.add(slot)
         return slot

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.core.parameters import duration
+from yaoki.systems.repopool.errors import ConfigValidationError
 from yaoki.systems.repopool.liveness import Finding, Liveness, lease_liveness
 from yaoki.systems.repopool.models import Lease, SlotState
 from yaoki.systems.repopool.process import this_process
@@ -19,10 +20,19 @@ __all__ = ["held_for", "is_mine", "new_lease", "owner_of", "said"]
 
 
 def new_lease(holder: str | None = None, *, ttl: float | None = None, durable: bool = False) -> Lease:
-    """A lease of this process that begins now. `holder`: a label for people; `ttl`: seconds; `durable`: it outlives the process.
+    """A lease of this process that begins now. `holder`: a label for people; `durable`: it outlives the process.
 
-    Raises ConfigurationError for a `ttl` that is no number of seconds.
+    `ttl`: seconds for which a durable lease lasts without a heartbeat. Raises ConfigValidationError for another lease, since that of
+    a process lasts as long as the process; ConfigurationError for what is no number of seconds.
     """
+    if ttl is not None and not durable:
+        raise ConfigValidationError(
+            "ttl is for durable leases: this one ends with its process",
+            field="ttl",
+            way_out="say durable=True, or leave ttl out",
+        )
+    if holder is not None and not isinstance(holder, str):
+        raise ConfigValidationError(f"holder must be a text, not {holder!r}", field="holder")
     process = this_process()
     now = clock.wall()
     return Lease(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.core.fork import renew_after_fork
+from yaoki.core.parameters import duration
 from yaoki.core.parking import OnThread
-from yaoki.systems.repopool.errors import PoolManagerError, SlotNotFoundError, StaleLeaseError
+from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, SlotNotFoundError, StaleLeaseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,18 @@ class Heartbeats:
         except PoolManagerError:
             # The store is busy or full: the next beat may reach it. An owner that lives needs no heartbeat.
             return
+
+
+def hangs_on_heartbeat(ttl: float | None, interval: float) -> bool:
+    """Whether the lease of a block hangs on its heartbeat, and not on its process. `ttl`: seconds it lasts after the latest one.
+
+    Raises ConfigValidationError for a `ttl` within which no heartbeat comes.
+    """
+    if ttl is None:
+        return False
+    if duration("ttl", ttl) <= interval:
+        raise ConfigValidationError(f"ttl must be above heartbeat_interval, which is {interval:g} seconds", field="ttl")
+    return True
 
 
 class LeaseBlock:

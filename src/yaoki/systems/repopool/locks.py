@@ -10,13 +10,14 @@ file holds a note about the holder, and is empty when the lock was given back in
 | free, of a slot, empty | no |
 | free, of a slot, with the note of a process that is gone | an orphan: its holder was killed |
 | free, of a slot, with another note | an orphan if it is older than `max_age_hours` |
-| free, of no slot | an orphan |
+| free, of no slot, whatever it is called | an orphan |
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.core.parameters import duration
 from yaoki.service.file_lock import FileLock
-from yaoki.systems.repopool.errors import ConfigValidationError, LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
 from yaoki.systems.repopool.liveness import process_liveness
 from yaoki.systems.repopool.names import split_slot_id
 from yaoki.systems.repopool.process import ProcessIdentity, this_process
@@ -51,15 +52,18 @@ class OrphanedLock:
 class LockManager:
     """The lock files in `locks_dir`, which is made at once.
 
-    `slot_ids`: a function that tells the slots that there are. `lock_timeout`: seconds to wait for a lock by default.
+    `slot_ids`: a function that tells the slots that there are. `lock_timeout`: one that tells the seconds to wait for a lock.
     """
 
     def __init__(
-        self, locks_dir: str | os.PathLike[str], slot_ids: Callable[[], Collection[str]], *, lock_timeout: float = 30.0
+        self,
+        locks_dir: str | os.PathLike[str],
+        slot_ids: Callable[[], Collection[str]],
+        lock_timeout: Callable[[], float] = lambda: 30.0,
     ) -> None:
         self.locks_dir: Path = Path(locks_dir)
-        self.lock_timeout: float = lock_timeout
         self._slot_ids = slot_ids
+        self._lock_timeout = lock_timeout
         try:
             self.locks_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -72,17 +76,17 @@ class LockManager:
 
     @contextmanager
     def acquire_slot_lock(self, slot_id: str, timeout: float | None = None) -> Iterator[FileLock]:
-        """Hold the lock of a slot in the block. `timeout`: seconds to wait; `lock_timeout` by default, 0 does not wait.
+        """Hold the lock of a slot in the block. `timeout`: seconds to wait; the configured `lock_timeout` by default, 0 does not wait.
 
         Raises LockTimeoutError, which says who holds it, and ConfigValidationError for what is no id of a slot.
         """
-        seconds = duration("timeout", self.lock_timeout if timeout is None else timeout, zero=True, infinite=True)
+        seconds = duration("timeout", self._lock_timeout() if timeout is None else timeout, zero=True, infinite=True)
         with hold(self._lock(slot_id), seconds, f"the lock of {slot_id}", slot_id=slot_id) as lock:
             yield lock
 
     def is_locked(self, slot_id: str) -> bool:
         """Whether somebody holds the lock of the slot."""
-        lock = self._lock(slot_id)
+        lock = self._found(slot_id)
         return lock.file.exists() and self._probe(lock) is not None
 
     def force_unlock(self, slot_id: str) -> bool:
@@ -90,7 +94,7 @@ class LockManager:
 
         A lock that is held is not taken: raises LockTimeoutError, which says by whom. End that process, and the lock is free.
         """
-        lock = self._lock(slot_id)
+        lock = self._found(slot_id)
         if not lock.file.exists():
             return False
         holder = _take(lock)
@@ -146,6 +150,11 @@ class LockManager:
         split_slot_id(slot_id)
         return FileLock(self.locks_dir / f"{slot_id}{_SUFFIX}")
 
+    def _found(self, name: str) -> FileLock:
+        """The lock file of a slot; or another one that stands in the folder, whoever has put it there."""
+        file = self.locks_dir / f"{name}{_SUFFIX}"
+        return FileLock(file) if file.parent == self.locks_dir and file.is_file() else self._lock(name)
+
     def _probe(self, lock: FileLock) -> Mapping[str, object] | None:
         """The note of the holder; None if nobody holds it. What stands in a free file stays."""
         import fcntl
@@ -170,12 +179,10 @@ class LockManager:
         slot_id = file.name.removesuffix(_SUFFIX)
         lock = FileLock(file)
         try:
-            split_slot_id(slot_id)
             status = file.stat(follow_symlinks=False)
-        except (ConfigValidationError, FileNotFoundError):
-            # Not a lock of ours, or gone this moment.
+        except FileNotFoundError:
             return None
-        if self._probe(lock) is not None:
+        if not stat.S_ISREG(status.st_mode) or self._probe(lock) is not None:
             return None
         if slot_id not in known:
             return OrphanedLock(slot_id, False, "there is no such slot")
@@ -190,7 +197,7 @@ class LockManager:
 
     def _age(self, slot_id: str) -> float:
         try:
-            return clock.wall() - self._lock(slot_id).file.stat().st_mtime
+            return clock.wall() - self._found(slot_id).file.stat().st_mtime
         except FileNotFoundError:
             return -1.0
 
@@ -212,7 +219,9 @@ def hold(lock: FileLock, seconds: float, what: str, *, slot_id: str | None = Non
         clock.sleep(min(wait, left))
         wait = min(2.0 * wait, _LONGEST_WAIT)
     try:
-        lock.write({**this_process().to_dict(), "since": clock.wall()})
+        # On a full disk there may be no room for the note, which is no reason not to work.
+        with suppress(OSError):
+            lock.write({**this_process().to_dict(), "since": clock.wall()})
         yield lock
     finally:
         lock.release()

@@ -11,9 +11,11 @@ All state is on the disk: any number of managers, in any number of processes of 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
+from yaoki.core.faults.errors import YaokiError
 from yaoki.core.parameters import duration
 from yaoki.core.recovery import RecoveryBusyError, Strategy
 from yaoki.core.recovery.strategy import strategy_of
@@ -26,7 +28,7 @@ from yaoki.systems.repopool.doctor import Doctor
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, StaleLeaseError
 from yaoki.systems.repopool.health import PoolHealth
 from yaoki.systems.repopool.leases import prolonged
-from yaoki.systems.repopool.leasing import Heartbeats, LeaseBlock
+from yaoki.systems.repopool.leasing import Heartbeats, LeaseBlock, hangs_on_heartbeat
 from yaoki.systems.repopool.many import ManySlots
 from yaoki.systems.repopool.metrics import RECOVERY_COUNTERS, Metrics
 from yaoki.systems.repopool.mirror_rebuild import rebuild
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.quarantine import Quarantine
 
 __all__ = ["PoolManager"]
+
+_log = logging.getLogger("yaoki.repopool")
 
 
 class PoolManager:
@@ -137,7 +141,6 @@ class PoolManager:
         except ConfigValidationError:
             self.config.config_file = former
             raise
-        self.lock_manager.lock_timeout = self.config.lock_timeout
 
     def create_pool(self, repo_name: str, repo_url: str, num_slots: int | None = None) -> Pool:
         """Make a pool; one that is half built, by a process that was killed, is completed.
@@ -183,8 +186,8 @@ class PoolManager:
         """Take a slot that is free, clean and at the base commit.
 
         `metadata`: JSON-ready facts, kept until the release. `timeout`: seconds to wait in a fair queue; None does not wait. `holder`: a
-        label for people. `durable`: the lease does not end with this process, but after `ttl` seconds without a heartbeat, or by
-        a release with its fence. `given_up`: asked while waiting, whether nobody wants the slot any more.
+        label for people. `durable`: the lease does not end with this process, but by a release with its fence, or after `ttl` seconds
+        without a heartbeat. `given_up`: asked while waiting, whether nobody wants the slot any more.
 
         Raises PoolNotFoundError, NoAvailableSlotError if all are taken, SlotAllocationError if the free ones cannot be made ready.
         """
@@ -203,9 +206,15 @@ class PoolManager:
         holder: str | None = None,
         ttl: float | None = None,
     ) -> LeaseBlock:
-        """`with manager.lease(repo) as slot`: allocated in the block, with a heartbeat, and released at its end."""
+        """`with manager.lease(repo) as slot`: allocated in the block, with a heartbeat, and released at its end.
+
+        `ttl`: the lease hangs on its heartbeat instead of this process, and ends so many seconds after the latest one: for a process in
+        a container of its own, which nobody outside can see. Raises ConfigValidationError unless it is above `heartbeat_interval`.
+        """
+        durable = hangs_on_heartbeat(ttl, self.config.heartbeat_interval)
         return LeaseBlock(
-            lambda: self.allocate_slot(repo_name, metadata, timeout=timeout, holder=holder, ttl=ttl), self.heartbeats
+            lambda: self.allocate_slot(repo_name, metadata, timeout=timeout, holder=holder, ttl=ttl, durable=durable),
+            self.heartbeats,
         )
 
     def release_slot(self, slot_id: str, cleanup: bool = True, *, force: bool = False, fence: int | None = None) -> None:
@@ -325,7 +334,8 @@ class PoolManager:
             )
             now = self._resources.store.slot(slot_id)
             return now is not None and now.state is SlotState.AVAILABLE and not self._detection.damage(now)
-        except (PoolManagerError, RecoveryBusyError):
+        except (YaokiError, OSError) as error:
+            _log.warning("%s was not recovered: %s", slot_id, error)
             return False
 
     def isolate_slot(self, slot_id: str, reason: str = "isolated by operator") -> None:

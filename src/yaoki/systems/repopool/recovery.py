@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.classifier import classify
+from yaoki.core.health.check_run import one_line
 from yaoki.core.recovery import (
     CORRUPTED,
     LONG_ALLOCATED,
@@ -255,7 +256,9 @@ class PoolRecovery:
             return
         trouble = self._troubles.get(slot.slot_id)
         category = isolation.category or ("" if trouble is None else classify(trouble).category.value)
-        record = SlotIsolation("recovery", isolation.reason, isolation.at, category, isolation.command)
+        # What the last rung came to says more than how far the first ones were from it.
+        reason = isolation.reason if trouble is None else one_line(str(trouble))
+        record = SlotIsolation("recovery", reason, isolation.at, category, isolation.command)
         if slot.isolation is not None and slot.isolation.by == "operator":
             record = slot.isolation
         self._resources.store.isolate(slot.slot_id, slot.fence, record)

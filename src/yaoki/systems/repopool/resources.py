@@ -50,7 +50,7 @@ class Resources:
             ) from error
         self.store: PoolStore = SqliteStore(config.workspaces_dir) if store is None else store
         self.git: Git = Git() if git is None else git
-        self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lock_timeout=config.lock_timeout)
+        self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lambda: config.lock_timeout)
         self._mirrors: dict[tuple[str, str], Mirror] = {}
 
     def _slot_ids(self) -> set[str]:
