@@ -36,7 +36,8 @@ def index(
     ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Remove what was indexed of these paths.")] = False,
     data: Annotated[
-        Path | None, typer.Option("--data", help="The data folder of the chat.", show_default="the user's data directory")
+        Path | None,
+        typer.Option("--data", "--data-dir", help="The data folder of the chat.", show_default="the user's data directory"),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="The configuration file.", show_default="yaoki.toml, if it is there")

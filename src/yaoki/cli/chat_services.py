@@ -24,7 +24,9 @@ def serve(
     host: Host = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Where the index and the token are kept.", show_default="the user's data directory"),
+        typer.Option(
+            "--data", "--data-dir", help="Where the index and the token are kept.", show_default="the user's data directory"
+        ),
     ] = None,
     config: Config = None,
     vector_url: Annotated[

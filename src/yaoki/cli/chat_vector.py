@@ -24,7 +24,9 @@ def vector(
     host: Annotated[str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Where the index and the token are kept.", show_default="the user's data directory"),
+        typer.Option(
+            "--data", "--data-dir", help="Where the index and the token are kept.", show_default="the user's data directory"
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="The configuration file.", show_default="yaoki.toml, if it is there")

@@ -36,7 +36,7 @@ def test_every_command_is_documented_with_its_options(command: str) -> None:
     _, heading, section = page.partition(f"\n## `{command}")
     section = section.partition("\n## ")[0]
     shown = in_process(*command.split()[1:], "--help", TERM="dumb", COLUMNS="200").output
-    options = {word.strip("│,") for word in shown.split() if word.startswith("--")} - {"--help"}
+    options = {each for word in shown.split() for each in word.strip("│").split(",") if each.startswith("--")} - {"--help"}
 
     assert heading
     assert {option for option in options if option not in section} == set()
