@@ -5,18 +5,18 @@ The model thinks about a few questions at once, like one on a graphics card, so 
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 
-from tests.systems.chat.faults import crowd
-from tests.systems.chat.faults.deployment import ASK, PATIENT, TOLERANCE, Services, deployed
+from tests.systems.chat.faults.deployment import ASK, PATIENT, TOLERANCE, Deployment, Services, deployed
 from tests.systems.chat.faults.liveness import LivenessWatch
 from tests.systems.chat.faults.model_server import ModelServer
 from tests.systems.chat.search_server import SearchServer
@@ -42,77 +42,26 @@ SETTINGS = {
 }
 
 
-@dataclass
-class Load:
-    """What came of it. `asked`: each question with the second in which it was answered; `auxiliary`: the same for the rest."""
-
-    answers: list[tuple[float, crowd.Answer]] = field(default_factory=list)
-    auxiliary: list[tuple[float, int]] = field(default_factory=list)
-
-    @property
-    def statuses(self) -> Counter[int]:
-        """How many answers had each status."""
-        return Counter(answer.status for _, answer in self.answers)
-
-    def first_refused(self) -> float | None:
-        """When the first question was refused."""
-        return next((at for at, answer in self.answers if answer.status == 429), None)
+def client(port: int, *arguments: str | float) -> Any:
+    """What the client saw."""
+    script = Path(__file__).with_name("load_client.py")
+    done = subprocess.run([sys.executable, script, str(port), *map(str, arguments)], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
 
 
-async def measure_capacity(url: str, seconds: float = 3.0) -> float:
-    """Answers for each second while always as many ask as the model thinks about, and once more as many."""
-    answered = 0
-
-    async def ask_on(http: httpx.AsyncClient, until: float) -> None:
-        nonlocal answered
-        while time.monotonic() < until:
-            answer = await crowd.ask(http, ASK)
-            assert answer.mode == "normal"
-            answered += 1
-
-    async with crowd.client(url) as http:
-        began = time.monotonic()
-        await asyncio.gather(*(ask_on(http, began + seconds) for _ in range(2 * AT_ONCE)))
-        return answered / (time.monotonic() - began)
-
-
-async def load(url: str, rate: float, seconds: float) -> Load:
-    """So many questions each second, whether or not they are answered, and now and then something that an answer can do without."""
-    seen = Load()
-    began = time.monotonic()
-
-    async def one(http: httpx.AsyncClient) -> None:
-        answer = await crowd.ask(http, ASK, deadline_ms=DEADLINE * 1000.0)
-        seen.answers.append((time.monotonic() - began, answer))
-
-    async def look(http: httpx.AsyncClient) -> None:
-        while time.monotonic() < began + seconds:
-            status = (await http.get("/faq")).status_code
-            seen.auxiliary.append((time.monotonic() - began, status))
-            await asyncio.sleep(0.05)
-
-    async with crowd.client(url) as http, crowd.client(url) as looking, asyncio.TaskGroup() as tasks:
-        tasks.create_task(look(looking))
-        asked = 0
-        while (now := time.monotonic() - began) < seconds:
-            for _ in range(int(now * rate) - asked):
-                asked += 1
-                tasks.create_task(one(http))
-            await asyncio.sleep(0.01)
-    return seen
-
-
-async def until_normal(url: str) -> float:
+def until_normal(deployment: Deployment) -> float:
     """Seconds until a question has a normal answer, and the state can be read and says normal as well."""
     began = time.monotonic()
-    async with crowd.client(url) as http:
-        while True:
-            answer = await crowd.ask(http, ASK)
-            state = await http.get("/status")
-            if answer.mode == "normal" and state.status_code == 200 and state.json()["mode"] == "normal":
-                return time.monotonic() - began
-            assert time.monotonic() - began < 30.0, (answer, state.text)
-            await asyncio.sleep(0.05)
+    while True:
+        answer = deployment.chat.http.post("/chat", json={"message": ASK})
+        state = deployment.chat.http.get("/status")
+        took = time.monotonic() - began
+        if (answer.status_code, state.status_code) == (200, 200) and {answer.json()["mode"], state.json()["mode"]} == {
+            "normal"
+        }:
+            return took
+        assert took < 30.0, (answer.text, state.text)
+        time.sleep(0.05)
 
 
 def test_three_times_the_capacity(tmp_path: Path) -> None:
@@ -122,29 +71,30 @@ def test_three_times_the_capacity(tmp_path: Path) -> None:
         ModelServer(seconds=THINKS, at_once=AT_ONCE) as model,
         deployed(tmp_path / "data", Services(search, model), SETTINGS) as deployment,
     ):
-        url = deployment.chat.url
-        capacity = asyncio.run(measure_capacity(url))
-        with LivenessWatch(url) as watch:
-            seen = asyncio.run(load(url, 3.0 * capacity, SECONDS))
-        recovery = asyncio.run(until_normal(url))
+        port = deployment.chat.port
+        capacity = client(port, "capacity", 3.0, 2 * AT_ONCE)
+        with LivenessWatch(deployment.chat.url) as watch:
+            seen = client(port, "load", SECONDS, 3.0 * capacity, DEADLINE)
+        recovery = until_normal(deployment)
 
-    statuses = seen.statuses
-    accepted = [answer for _, answer in seen.answers if answer.status == 200]
-    shed = sum(status == 429 for _, status in seen.auxiliary) / len(seen.auxiliary)
+    questions, auxiliary = seen["questions"], seen["auxiliary"]
+    statuses = Counter(status for _, status, _, _ in questions)
+    accepted = [seconds for _, status, seconds, _ in questions if status == 200]
+    modes = Counter(mode for _, status, _, mode in questions if status == 200)
+    shed = sum(status == 429 for _, status in auxiliary) / len(auxiliary)
     print(
-        f"capacity {capacity:.1f}/s; {len(seen.answers)} questions in {SECONDS:g} s: {dict(statuses)}, "
-        f"{dict(Counter(answer.mode for answer in accepted))}; slowest answer {max(answer.seconds for answer in accepted):.2f} s; "
-        f"auxiliary refused {shed:.0%}; normal again after {recovery:.2f} s; slowest /livez {max(watch.seconds):.3f} s"
+        f"capacity {capacity:.1f}/s; {len(questions)} questions in {SECONDS:g} s: {dict(statuses)}, {dict(modes)}; "
+        f"slowest answer {max(accepted):.2f} s; auxiliary refused {shed:.0%}; normal again after {recovery:.2f} s; "
+        f"slowest /livez {max(watch.seconds):.3f} s"
     )
     assert set(statuses) == {200, 429}
-    assert {status for _, status in seen.auxiliary} <= {200, 429}
-    assert max(answer.seconds for answer in accepted) <= DEADLINE + TOLERANCE
+    assert {status for _, status in auxiliary} == {200, 429}
+    assert max(accepted) <= DEADLINE + TOLERANCE
     # Served, not starved: what is let in is answered about as fast as before.
     assert len(accepted) >= 0.7 * capacity * SECONDS
-    first = seen.first_refused()
-    assert first is not None
-    assert next(at for at, status in seen.auxiliary if status == 429) <= first + 0.2
-    after = [status for at, status in seen.auxiliary if first + 1.0 < at]
-    assert after.count(429) >= 0.95 * len(after)
+    first = next(at for at, status, _, _ in questions if status == 429)
+    assert next(at for at, status in auxiliary if status == 429) <= first + 0.2
+    since = [status for at, status in auxiliary if at > first + 1.0]
+    assert since.count(429) >= 0.95 * len(since)
     assert recovery <= 5.0
     watch.check(TOLERANCE)
