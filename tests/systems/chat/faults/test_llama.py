@@ -31,20 +31,7 @@ BUDGET = 15.0
 PYTHON = os.environ.get("YAOKI_TEST_LLAMA_PYTHON", sys.executable)
 
 
-def installed() -> bool:
-    """Whether that Python has what is needed."""
-    needed = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ('llama_cpp', 'gguf', 'uvicorn'))))"
-    return subprocess.run([PYTHON, "-c", needed], check=False).returncode == 0
-
-
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(
-        not installed(),
-        reason="no llama.cpp: pip install 'llama-cpp-python[server]' gguf, or name a Python that has them by YAOKI_TEST_LLAMA_PYTHON",
-    ),
-]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
 class Llama:
@@ -81,7 +68,12 @@ class Llama:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the model."""
+    """The file of the model. Skips where nothing can run it."""
+    needed = "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, ('llama_cpp', 'gguf', 'uvicorn'))))"
+    if subprocess.run([PYTHON, "-c", needed], check=False).returncode != 0:
+        pytest.skip(
+            "no llama.cpp: pip install 'llama-cpp-python[server]' gguf, or name a Python that has them by YAOKI_TEST_LLAMA_PYTHON"
+        )
     file = tmp_path_factory.mktemp("llama") / "tiny.gguf"
     subprocess.run([PYTHON, Path(__file__).with_name("tiny_model.py"), file], check=True)
     return file
