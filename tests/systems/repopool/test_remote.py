@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.systems.repopool.conftest import git
+from yaoki.core.clock import clock
 from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolDefinition
 
@@ -76,6 +77,36 @@ def test_a_pool_can_ask_the_remote_before_each_allocation(manager_of: Callable[.
     assert former.current_commit != news
     former.release()
     assert asked.allocate_slot("web").current_commit == news
+
+
+def test_a_mirror_that_is_old_is_fetched_behind_the_back_of_the_tenant(
+    manager_of: Callable[..., PoolManager], origin: Path
+) -> None:
+    """SPEC W1: nobody waits for the remote, and whoever comes next has what it has."""
+    manager = manager_of()
+    news = commit(origin)
+
+    first = manager.allocate_slot("web")
+    assert first.current_commit != news
+    base = manager.config.workspaces_dir / "web" / "mirror.git" / "refs" / "heads" / "main"
+    while not base.exists() or base.read_text().strip() != news:
+        clock.sleep(0.01)
+    first.release()
+
+    assert manager.allocate_slot("web").current_commit == news
+
+
+def test_a_mirror_is_not_asked_for_again_within_its_time(manager_of: Callable[..., PoolManager], origin: Path) -> None:
+    """SPEC W3: also if the remote did not answer, so that an outage costs one question, not one for each tenant."""
+    manager = manager_of()
+    mirror = manager._resources.mirror("web", str(origin))
+    origin.rename(origin.with_name("gone"))
+    mirror.refresh()
+
+    mirror.ttl = 300.0
+    assert not mirror.is_due()
+    mirror.ttl = 0.0
+    assert mirror.is_due()
 
 
 @pytest.mark.parametrize("asks", [False, True])

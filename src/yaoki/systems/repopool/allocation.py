@@ -1,7 +1,7 @@
 """Allocate: take a free slot, make it ready, hand it out (SPEC W1).
 
 A slot that turns out to be broken is mended on the spot, from the mirror; if that does not help it is kept out of use, and the next
-free slot is taken. The remote is not needed.
+free slot is taken. The remote is not needed: it is asked in the background, for the next tenant.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from yaoki.systems.repopool.names import checked_repo_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yaoki.systems.repopool.fetching import BackgroundFetches
     from yaoki.systems.repopool.models import Lease, Slot
     from yaoki.systems.repopool.resources import Resources
     from yaoki.systems.repopool.waiting import Queue
@@ -37,9 +38,10 @@ __all__ = ["Allocation"]
 class Allocation:
     """Allocates slots for one manager."""
 
-    def __init__(self, resources: Resources, queue: Queue) -> None:
+    def __init__(self, resources: Resources, queue: Queue, fetches: BackgroundFetches) -> None:
         self._resources = resources
         self._queue = queue
+        self._fetches = fetches
 
     def allocate(
         self,
@@ -71,6 +73,9 @@ class Allocation:
             self._resources.count(name, failed_allocations=1)
             raise
         self._resources.count(name, allocations=1, allocation_seconds=clock.now() - started)
+        if not durable:
+            # For the next tenant. Who takes a durable lease may end at once, and the fetch with it.
+            self._fetches.begin(self._resources.mirror(name, slot.repo_url))
         return slot
 
     def _allocate(

@@ -195,6 +195,10 @@ class AsyncPoolManager:
         """As `PoolManager.recover_slot`."""
         return await _in_thread(self.manager.recover_slot, slot_id, force, dry_run=dry_run)
 
+    async def refresh_mirrors(self) -> None:
+        """As `PoolManager.refresh_mirrors`."""
+        await _in_thread(self.manager.refresh_mirrors)
+
     async def recover_mirror(self, repo_name: str) -> str:
         """As `PoolManager.recover_mirror`."""
         return await _in_thread(self.manager.recover_mirror, repo_name)

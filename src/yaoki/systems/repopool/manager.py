@@ -26,6 +26,7 @@ from yaoki.systems.repopool.detection import Detection
 from yaoki.systems.repopool.disk import DiskGuard
 from yaoki.systems.repopool.doctor import Doctor
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, StaleLeaseError
+from yaoki.systems.repopool.fetching import BackgroundFetches
 from yaoki.systems.repopool.health import PoolHealth
 from yaoki.systems.repopool.leases import prolonged
 from yaoki.systems.repopool.leasing import Heartbeats, LeaseBlock, hangs_on_heartbeat
@@ -80,7 +81,8 @@ class PoolManager:
         self._release = Release(self._resources)
         self._guard = DiskGuard(self._resources)
         self._pools = Pools(self._resources, self._guard, self._release)
-        self._allocation = Allocation(self._resources, Queue(self._resources.store))
+        self._fetches = BackgroundFetches()
+        self._allocation = Allocation(self._resources, Queue(self._resources.store), self._fetches)
         self._detection = Detection(self._resources)
         self._recovery = PoolRecovery(self._resources, self._detection, self._release)
         self._many = ManySlots(self._resources)
@@ -408,6 +410,11 @@ class PoolManager:
             for name, figure in RECOVERY_COUNTERS.items():
                 self.send_metric(f"recovery.{name}", float(figures[figure]))
         return figures
+
+    def refresh_mirrors(self) -> None:
+        """Begin to fetch, in the background, every mirror whose remote was not asked for `fetch_ttl` seconds. Does not wait."""
+        for name in self.list_pools():
+            self._fetches.begin(self._resources.mirror(name, self.get_pool(name).repo_url))
 
     def recover_mirror(self, repo_name: str) -> str:
         """Make the mirror of a pool anew if it is damaged: from the remote, else from what this disk has.

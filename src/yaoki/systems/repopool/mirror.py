@@ -166,6 +166,11 @@ class Mirror:
         except LockTimeoutError as error:
             return Fetched(fetched=False, staleness=_age(state), problem=str(error))
 
+    def is_due(self) -> bool:
+        """Whether it stands, and the remote was last asked longer than `ttl` seconds ago, whatever it answered. No process."""
+        state = MirrorState.read(self.state_file)
+        return self.exists and abs(clock.wall() - max(state.asked_at, state.fetched_at)) > self.ttl
+
     def _fetch(self, git: Git, timeout: float) -> Fetched:
         self._remove_locks()
         url = self.address.text

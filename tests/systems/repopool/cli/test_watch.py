@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from tests.systems.repopool.cli.running import Commands, until
+from tests.systems.repopool.conftest import git
 
 pytestmark = pytest.mark.pool
 
@@ -149,6 +151,20 @@ def test_the_configuration_is_followed(pool: Commands, watch: Callable[..., Runn
     file.write_text("[defaults]\nnum_slots = 3\n", "utf-8")
 
     until(lambda: "[+]configuration ok" in running.get("/readyz?verbose").text)
+
+
+def test_mirrors_are_kept_fresh(pool: Commands, watch: Callable[..., RunningWatch], tmp_path: Path, pool_origin: Path) -> None:
+    """SPEC W1: whoever takes a slot finds what was pushed meanwhile, and has not waited for the remote."""
+    origin = tmp_path / "origin"
+    shutil.copytree(pool_origin, origin)
+    pool.json("create", "fresh", origin, "--slots", 1)
+    (tmp_path / "pools.toml").write_text("[defaults]\nfetch_ttl = 0.1\n", "utf-8")
+    git(origin, "commit", "-q", "--allow-empty", "-m", "news")
+    news = git(origin, "rev-parse", "HEAD").strip()
+    watch()
+
+    reference = pool.workspaces / "fresh" / "mirror.git" / "refs" / "heads" / "main"
+    until(lambda: reference.exists() and reference.read_text().strip() == news)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Watch"]
 
+LEAST_FETCH_WAIT = 1.0
+"""Seconds between two looks which mirrors are to be fetched, at least."""
+
 _log = logging.getLogger("yaoki.repopool.watch")
 
 
@@ -61,14 +64,15 @@ class Watch:
         self._tasks: list[Task[None]] = []
 
     def start(self) -> None:
-        """Subscribe to what happens, begin to look, to recover, and to follow the configuration."""
+        """Subscribe to what happens, begin to look, to recover, to follow the configuration, and to fetch."""
         settings = self.configuration
         self._subscriptions = [subscribe_logs(), events.subscribe(self._hear)]
         recovering = self.recovery.start(
             settings.schedule, check=Every(settings.check_every), strategy=settings.strategy, staged=settings.staged
         )
         following = asyncio.create_task(self._follow_configuration(), name="yaoki-pool-configuration")
-        self._tasks = [self.checks.start(), recovering, following]
+        fetching = asyncio.create_task(self._keep_fresh(), name="yaoki-pool-fetch")
+        self._tasks = [self.checks.start(), recovering, following, fetching]
         self.shutdown.add_step("end the recovery", self.recovery.stop)
 
     async def close(self) -> None:
@@ -130,6 +134,19 @@ class Watch:
                 await asyncio.wait({stopping}, timeout=self.configuration.reload_every)
                 if self.manager.config.has_changed():
                     self._reload()
+        finally:
+            stopping.cancel()
+
+    async def _keep_fresh(self) -> None:
+        stopping = asyncio.create_task(self.shutdown.wait())
+        try:
+            while not stopping.done():
+                try:
+                    await asyncio.to_thread(self.manager.refresh_mirrors)
+                except PoolManagerError as error:
+                    # The state cannot be read, which the probe tells.
+                    _log.debug("no mirror was fetched: %s", error)
+                await asyncio.wait({stopping}, timeout=max(self.manager.config.fetch_ttl, LEAST_FETCH_WAIT))
         finally:
             stopping.cancel()
 
