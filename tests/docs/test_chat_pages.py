@@ -44,7 +44,7 @@ async def scraped(folder: Path) -> str:
         while "yaoki_health_check_ok" not in shown:
             shown = (await client.get("/metrics")).text
     vector = VectorService(ChatConfiguration(), folder, Shutdown())
-    content, _ = render(vector.collector, VectorCollector(vector), accept=None)
+    content, _ = render(vector.collector, VectorCollector(vector.access), accept=None)
     return shown + content.decode()
 
 

@@ -68,12 +68,40 @@ async def test_what_answers_can_do_without_is_refused_first(tmp_path: Path) -> N
         asked = [asyncio.create_task(http.post("/chat", json={"message": KNOWN})) for _ in range(2)]
         await asyncio.sleep(0.1)
         shed = [(await http.get(path)).status_code for path in ("/status", "/faq", "/events", "/passages/any")]
+        shed.append((await http.post("/search", json={"query": "dough"})).status_code)
         probe = (await http.get("/livez")).status_code
         asked += [asyncio.create_task(http.post("/chat", json={"message": KNOWN})) for _ in range(2)]
         answered = [(await each).status_code for each in asked]
         afterwards = (await http.get("/status")).status_code
 
-    assert (shed, probe, answered, afterwards) == ([429] * 4, 200, [200] * 4, 200)
+    assert (shed, probe, answered, afterwards) == ([429] * 5, 200, [200] * 4, 200)
+
+
+async def test_the_index_of_this_process_is_searched_and_added_to(tmp_path: Path) -> None:
+    """SPEC G1: all in one process, the paths of the vector service are there as well; changing documents needs the token."""
+    service = make(tmp_path)
+    given = {"documents": [{"id": "bread", "text": "Knead the dough for ten minutes."}]}
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    async with client(service) as http:
+        refused = await http.post("/documents", json=given)
+        accepted = await http.post("/documents", json=given, headers=headers)
+        found = await http.post("/search", json={"query": "dough", "k": 1})
+        answered = await http.post("/chat", json={"message": "How do I knead the dough?"})
+        foreign = await http.post("/search", json={"query": "dough"}, headers={"Origin": "http://evil.example"})
+        shown = (await http.get("/metrics")).text
+        removed = await http.delete("/documents/bread", headers=headers)
+
+    assert (refused.status_code, accepted.status_code, foreign.status_code, removed.status_code) == (401, 200, 403, 200)
+    assert [result["id"] for result in found.json()["results"]] == ["bread"]
+    assert [each["id"] for each in answered.json()["citations"]] == ["bread"]
+    assert 'yaoki_vector_searches_total{retrieval="lexical"} 1.0' in shown
+
+
+async def test_where_another_service_searches_there_is_no_index(tmp_path: Path) -> None:
+    """SPEC G1: then documents are handed to that service."""
+    service = ChatService(ChatConfiguration(vector_url="http://127.0.0.1:9"), tmp_path / "data", Shutdown())
+    async with client(service) as http:
+        assert (await http.post("/search", json={"query": "dough"})).status_code == 404
 
 
 async def test_a_page_that_was_opened_gets_the_token_once(tmp_path: Path) -> None:

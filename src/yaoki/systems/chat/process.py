@@ -20,6 +20,7 @@ from yaoki.systems.chat import routes, web
 from yaoki.systems.chat.early_refusal import EarlyRefusal
 from yaoki.systems.chat.refusals import add_refusals
 from yaoki.systems.chat.service import ChatService
+from yaoki.systems.chat.vector.metrics import VectorCollector
 from yaoki.systems.chat.vector.preparation import PreparationStoppedError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def create_app(service: ChatService, token: Token, prepare: Callable[[], object]
     add_refusals(app)
     app.include_router(routes.router(service, token))
     app.include_router(web.router())
-    app.include_router(endpoints.router(service.probes, service.collector, service.metrics))
+    of_index = [] if service.access is None else [VectorCollector(service.access)]
+    app.include_router(endpoints.router(service.probes, service.collector, service.metrics, *of_index))
     return app
 
 

@@ -6,12 +6,13 @@
 | `POST /chat/stream` | the same as server-sent events: `{"delta"}` as the text comes, then one `{"done": true, …}` with the reply |
 | `GET /faq` | the prepared answers in the caller's language |
 | `GET /passages/{id}` | one passage of the documents, for whoever opens a source |
+| `POST /search`, `POST /documents`, `DELETE /documents/{id}` | as the vector service answers them, where the index is in this process |
 | `GET /status` | what works right now |
 | `GET /events` | the same as it changes, and what happens in between, as server-sent events |
 | `POST /switches` | break or heal a part; needs the token |
 | `POST /opening` | the token, for the code of a page that the command line opened |
 
-While many questions are answered, all that is read without the token is refused with 429 before any question is.
+While many questions are answered, all else but the switches and the page is refused with 429 before any question is.
 Whatever a page of another origin posts is refused, and so is what it reads of documents and questions.
 """
 
@@ -30,6 +31,7 @@ from yaoki.systems.chat.refusals import request_id
 from yaoki.systems.chat.request_body import RefusedError, read_body, read_json
 from yaoki.systems.chat.switches import FAULTS, FaultName
 from yaoki.systems.chat.turn import language
+from yaoki.systems.chat.vector.routes import index_router
 
 if TYPE_CHECKING:
     from yaoki.service.tokens import Token
@@ -59,6 +61,8 @@ def router(service: ChatService, token: Token) -> APIRouter:
         return read_message(await read_body(request.stream()), service.configuration.max_message_length)
 
     routes = APIRouter()
+    if service.access is not None:
+        routes.include_router(index_router(service.access, token, hosts), dependencies=[auxiliary])
 
     @routes.post("/chat", dependencies=[own])
     async def chat(request: Request, accept_language: AcceptLanguage = None) -> JSONResponse:

@@ -15,6 +15,7 @@ from yaoki.core.clock import clock
 from yaoki.core.degradation import ReportedMode
 from yaoki.core.health.checks import HealthCheck, HealthChecks
 from yaoki.core.health.probes import Probes
+from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
 from yaoki.systems.chat.admission import Admission
@@ -33,6 +34,7 @@ from yaoki.systems.chat.retrieval import Retrieval
 from yaoki.systems.chat.search import HttpSearch, IndexSearch
 from yaoki.systems.chat.stream import Streams
 from yaoki.systems.chat.turn import Turns
+from yaoki.systems.chat.vector.access import IndexAccess
 from yaoki.systems.chat.vector.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ __all__ = ["ChatService"]
 _LAST_WORDS = 1.0
 """Seconds before the end of a drain at which streams are cut, so that their last event still arrives."""
 
+_OTHERS = (2, 64, 3.0)
+"""Searches of others at once, how many more wait, and how many seconds: questions need the same threads."""
+
 _PREPARED_ELSEWHERE = {"ready": True, "stage": "", "percent": 100, "passages": None, "notices": []}
 
 
@@ -75,6 +80,8 @@ class ChatService:
         self.opening = Opening()
         self.preparation = None if configuration.vector_url else Preparation(folder, self._prepared, configuration)
         """How far the index of this process is; None where another service searches."""
+        self.access = None if self.preparation is None else IndexAccess(self.preparation, Bulkhead(*_OTHERS, name="vector"))
+        """The same for whoever searches it or changes its documents over HTTP."""
         self._watch = watch
         # Contain: two dependencies, each behind a pipeline of its own, and a bound on what is answered at once.
         self.retrieval = Retrieval(configuration, _search(configuration, self._index))

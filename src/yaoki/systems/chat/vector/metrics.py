@@ -1,4 +1,4 @@
-"""The vector service's own figures for `/metrics` (SPEC O1)."""
+"""The figures of an index and its searches for `/metrics` (SPEC O1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from yaoki.systems.chat.vector.service import VectorService
+    from yaoki.systems.chat.vector.access import IndexAccess
 
 __all__ = ["VectorCollector"]
 
@@ -20,16 +20,16 @@ __all__ = ["VectorCollector"]
 class VectorCollector(Collector):
     """Reads the figures when they are scraped."""
 
-    def __init__(self, service: VectorService) -> None:
-        self._service = service
+    def __init__(self, access: IndexAccess) -> None:
+        self._access = access
 
     def collect(self) -> Iterator[Metric]:
         """The families."""
         searches = CounterMetricFamily("yaoki_vector_searches", "Searches, by how they searched.", labels=["retrieval"])
         for retrieval in ("hybrid", "lexical"):
-            searches.add_metric([retrieval], self._service.searches[retrieval])
+            searches.add_metric([retrieval], self._access.searches[retrieval])
         yield searches
-        preparation = self._service.preparation
+        preparation = self._access.preparation
         index = preparation.index
         yield GaugeMetricFamily("yaoki_vector_passages", "Passages in the index.", 0 if index is None else len(index))
         meanings = preparation.meanings or {"embedded": 0, "of": 0}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import yaoki
@@ -12,20 +10,17 @@ from yaoki.core.health.probes import Probes
 from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
-from yaoki.systems.chat.request_body import RefusedError
+from yaoki.systems.chat.vector.access import IndexAccess
 from yaoki.systems.chat.vector.metrics import VectorCollector
 from yaoki.systems.chat.vector.preparation import Preparation
 
 if TYPE_CHECKING:
     from asyncio import Task
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from yaoki.core.shutdown import Shutdown
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.vector.document import Document
-    from yaoki.systems.chat.vector.hits import Found
-    from yaoki.systems.chat.vector.index import ChatIndex
 
 __all__ = ["VectorService"]
 
@@ -45,14 +40,13 @@ class VectorService:
         self.shutdown = shutdown
         self.preparation = Preparation(folder, lambda: watch(self.preparation), configuration)
         # Contain: a bound on what is answered at once.
-        self.admission = Bulkhead(configuration.max_concurrent, name="vector")
+        self.access = IndexAccess(self.preparation, Bulkhead(configuration.max_concurrent, name="vector"))
         # Judge: there is nothing to answer with until the index is open.
         self.checks = HealthChecks(HealthCheck("index", self._check_index, groups=("startup",), timeout=600.0))
         self.probes = Probes(self.checks, shutdown)
         # Report.
-        self.searches: Counter[str] = Counter()
         self.collector = YaokiCollector(checks=self.checks, shutdown=shutdown)
-        self.own_collector = VectorCollector(self)
+        self.own_collector = VectorCollector(self.access)
         self._unsubscribe: Callable[[], None] | None = None
         self._checking: Task[None] | None = None
 
@@ -70,26 +64,6 @@ class VectorService:
         if self._unsubscribe is not None:
             self._unsubscribe()
 
-    async def search(self, query: str, k: int) -> Found:
-        """What was found. Raises RefusedError before the index is open, BulkheadFullError."""
-        found: Found = await self.admission.acall(asyncio.to_thread, self._index().find, query, k)
-        self.searches[found.retrieval] += 1
-        return found
-
-    async def add(self, documents: Sequence[Document]) -> str:
-        """Add documents; when it returns they are on the disk and found. Returns the version of the index.
-
-        Raises RefusedError before the index is open, DataFolderError.
-        """
-        index = self._index()
-        await asyncio.to_thread(index.change, documents)
-        return index.version
-
-    async def remove(self, key: str) -> bool:
-        """Remove a document; whether there was one. Raises as `add`."""
-        (there,) = await asyncio.to_thread(self._index().change, (), [key])
-        return there
-
     def state(self) -> dict[str, Any]:
         """What works right now, JSON-ready."""
         return {
@@ -98,12 +72,6 @@ class VectorService:
             "preparation": self.preparation.to_dict(),
             "stopping": self.shutdown.requested,
         }
-
-    def _index(self) -> ChatIndex:
-        index = self.preparation.index
-        if index is None:
-            raise RefusedError(503, "preparing", f"the documents are still being read, {self.preparation.percent} % so far")
-        return index
 
     async def _check_index(self) -> str:
         return f"{len(await self.preparation.ready())} passages"
