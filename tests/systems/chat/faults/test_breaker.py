@@ -48,7 +48,7 @@ def test_an_open_circuit_is_silent_and_quick(deployment: Deployment, part: str) 
     deployment.set((part,), UNAVAILABLE)
     opened = deployment.until_open(part)
     sent = deployment.met(part, UNAVAILABLE)
-    before = times(deployment, MODES[part,])
+    before = quick(deployment, MODES[part,])
     asked = 0
     while True:
         reply = deployment.chat.ask(ASK)
@@ -58,17 +58,14 @@ def test_an_open_circuit_is_silent_and_quick(deployment: Deployment, part: str) 
         asked += 1
         assert met == sent
         assert [(each["reason"], each["attempts"]) for each in reply["degraded"]] == [("circuit_open", 0)]
-    after = times(deployment, MODES[part,])
 
     assert asked >= 5
-    slow = 0.02 * 30.0
-    assert after["0.5"] - before["0.5"] >= asked, f"some took more than {slow} s"
+    assert quick(deployment, MODES[part,]) - before >= asked
 
 
-def times(deployment: Deployment, mode: str) -> dict[str, float]:
-    """How many answers of a mode took at most so many seconds, as the chat counts them."""
-    shown = deployment.metrics()
-    return {bound: shown[f'yaoki_chat_seconds_bucket{{le="{bound}",mode="{mode}"}}'] for bound in ("0.5", "+Inf")}
+def quick(deployment: Deployment, mode: str) -> float:
+    """How many answers of a mode took at most 0.5 s, as the chat counts them; 2 % of the budget are 0.6 s."""
+    return deployment.metrics()[f'yaoki_chat_seconds_bucket{{le="0.5",mode="{mode}"}}']
 
 
 @pytest.mark.parametrize("part", ["vector", "llm"])

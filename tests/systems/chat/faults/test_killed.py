@@ -11,7 +11,8 @@ from typing import Self
 import httpx
 import pytest
 
-from tests.systems.chat.faults.catalogue import MODES
+from tests.systems.chat.faults.catalogue import MODES, PARTS
+from tests.systems.chat.faults.deployment import TOLERANCE
 from tests.systems.chat.faults.liveness import LivenessWatch
 from tests.systems.chat.running import FAST, Process, ServedChat
 from tests.systems.chat.small_library import small_sources
@@ -66,37 +67,58 @@ class Questions:
             time.sleep(0.02)
 
 
+class Part:
+    """A dependency in a process that can be killed and started again on the same port; a context manager."""
+
+    def __init__(self, cwd: Path, *arguments: str | Path) -> None:
+        self._cwd = cwd
+        self._arguments = arguments
+        self._running: Process | None = None
+        self.port = 0
+
+    def start(self) -> None:
+        """Start it; it serves when this returns."""
+        process = Process(self._cwd, *self._arguments, "--port", str(self.port), settings=SETTINGS)
+        self._running = process.__enter__()
+        self.port = process.port
+
+    def kill(self) -> None:
+        """End it as nothing ends well."""
+        assert self._running is not None
+        self._running.kill()
+        self._running.__exit__()
+        self._running = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._running is not None:
+            self._running.__exit__()
+
+
 def test_each_dependency_is_killed_and_started_again(tmp_path: Path) -> None:
     """SPEC G1, G2: kill -9 of search, answerer, and both: never a 5xx, the mode of what is gone, normal again by itself."""
     ChatIndex.open_or_build(tmp_path / "index", sources=small_sources(tmp_path / "library"))
-
-    def search(port: int) -> Process:
-        return Process(tmp_path, "chat", "vector", "--port", str(port), "--data", tmp_path / "index", settings=SETTINGS)
-
-    def answerer(port: int) -> Process:
-        return Process(tmp_path, "chat", "llm", "--port", str(port))
-
-    begin = {"vector": search, "llm": answerer}
-    running = {part: process(0).__enter__() for part, process in begin.items()}
-    ports = {part: process.port for part, process in running.items()}
-    try:
-        with ServedChat(tmp_path / "data", ports["vector"], ports["llm"], SETTINGS) as chat:
-            with LivenessWatch(chat.url) as watch, Questions(chat.url) as questions:
+    with (
+        Part(tmp_path, "chat", "vector", "--data", tmp_path / "index") as search,
+        Part(tmp_path, "chat", "llm") as answerer,
+        ServedChat(tmp_path / "data", search.port, answerer.port, SETTINGS) as chat,
+    ):
+        parts = {"vector": search, "llm": answerer}
+        with LivenessWatch(chat.url) as watch, Questions(chat.url) as questions:
+            questions.until("normal")
+            for gone in PARTS:
+                for part in gone:
+                    parts[part].kill()
+                questions.until(MODES[gone])
+                for part in gone:
+                    parts[part].start()
                 questions.until("normal")
-                for parts in (("vector",), ("llm",), ("vector", "llm")):
-                    for part in parts:
-                        running[part].kill()
-                    questions.until(MODES[parts])
-                    for part in parts:
-                        running[part].__exit__()
-                        running[part] = begin[part](ports[part]).__enter__()
-                    questions.until("normal")
-            circuits = chat.circuits()
-    finally:
-        for process in running.values():
-            process.__exit__()
+        circuits = chat.circuits()
 
     print(f"statuses {dict(questions.statuses)}, modes {dict(questions.modes)}")
     assert set(questions.statuses) == {200}
     assert circuits == ["closed", "closed"]
-    watch.check(1.0)
+    watch.check(TOLERANCE)
