@@ -150,7 +150,7 @@ def test_a_held_slot_is_removed_by_force_alone_and_its_work_is_kept(make_manager
 
     assert manager.get_pool("web").slots == []
     assert kept(manager) == 1
-    with pytest.raises(SlotNotFoundError):
+    with pytest.raises(StaleLeaseError, match="was removed"):
         slot.release()
 
 

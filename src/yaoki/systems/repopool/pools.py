@@ -110,13 +110,18 @@ class Pools:
                 slot_id=slot_id,
                 way_out="wait until it is released, or remove it by force: the work goes to quarantine",
             )
+        alive = slot.state is SlotState.ALLOCATED and not self._resources.owner_of(slot).dead
         taken = self._release.taken(slot, "remove_slot")
         holder = "" if slot.lease is None else slot.lease.holder
         store = self._resources.store
         try:
             with self._resources.working_on(taken) as workspace:
                 workspace.remove(
-                    ticket=str(slot.fence), reason="removed", holder=holder, taken=slot.state is SlotState.ALLOCATED
+                    ticket=str(slot.fence),
+                    reason="removed",
+                    holder=holder,
+                    taken=slot.state is not SlotState.AVAILABLE,
+                    alive=alive,
                 )
         except BaseException as error:
             store.isolate(taken.slot_id, taken.fence, isolation_for(taken, f"it could not be removed: {error}", error))

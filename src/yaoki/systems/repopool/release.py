@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import DeadlineExceededError
-from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, StaleLeaseError
+from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, SlotNotFoundError, StaleLeaseError
 from yaoki.systems.repopool.leases import held_for, is_mine, new_lease, said
 from yaoki.systems.repopool.mending import isolation_for, mended
 from yaoki.systems.repopool.models import SlotState
@@ -42,7 +42,12 @@ class Release:
 
     def checked(self, slot_id: str, fence: int | None) -> Slot:
         """The slot, if the caller holds it. Raises SlotNotFoundError, StaleLeaseError."""
-        slot = self._resources.slot(slot_id)
+        try:
+            slot = self._resources.slot(slot_id)
+        except SlotNotFoundError as error:
+            if fence is None:
+                raise
+            raise stale_lease(slot_id, "it was removed") from error
         by_right = is_mine(slot.lease) if fence is None else slot.fence == fence
         if slot.state is SlotState.ALLOCATED and by_right:
             return slot

@@ -345,19 +345,23 @@ class Workspace:
         """Bytes that the tree and our git folder take, each file once."""
         return bytes_in(self.slot.tree) + bytes_in(self.slot.control)
 
-    def remove(self, *, ticket: str, reason: str = "removed", holder: str = "", taken: bool = False) -> Entry | None:
+    def remove(
+        self, *, ticket: str, reason: str = "removed", holder: str = "", taken: bool = False, alive: bool = False
+    ) -> Entry | None:
         """Keep the work, then remove the slot from the disk. Returns what was kept. Nothing happens if it does not exist.
 
-        Raises GitOperationError, CleanupError or OSError: then nothing is lost.
+        `taken`, `alive`: as for `clean`; the whole tree of who may go on writing is renamed away. Raises GitOperationError,
+        CleanupError or OSError: then nothing is lost.
         """
         slot = self.slot
         entry = None
         if slot.tree.is_symlink() or slot.tree.exists():
-            if self.mirror.exists and is_folder(slot.tree):
+            if self.mirror.exists and is_folder(slot.tree) and not alive:
                 entry = self.clean(ticket=ticket, reason=reason, holder=holder, taken=taken).entry
             else:
                 aside = self._set_aside(Tenancy(ticket, reason, holder, self._building.known_base().commit))
-                aside.take("tree", {".": slot.tree}, ["there is no mirror to clean it with"])
+                why = "somebody may still write in it" if alive else "there is no mirror to clean it with"
+                aside.take("tree", {".": slot.tree}, [why])
                 entry = aside.entry
         with self._locked():
             for path in (slot.tree, slot.tree.with_name(f"{slot.tree.name}.new"), slot.control):
