@@ -45,6 +45,7 @@ class Chat:
             conversations=self.conversations,
             progress=lambda: 42,
             stand_in=None if answerer is None else extractive,
+            maintenance=configuration.maintenance,
         )
 
     def turn(self, message: str = KNOWN, accept_language: str | None = None, conversation: str | None = None) -> Turn:

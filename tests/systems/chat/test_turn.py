@@ -98,6 +98,19 @@ async def test_both_fail(chat: Chat, vector: str, llm: str) -> None:
     assert chat.turns.cache.hits == 0
 
 
+async def test_both_fail_while_maintenance_is_declared(tmp_path: Path) -> None:
+    """SPEC K3: then the static text is that of the source document; without being declared, maintenance is never said."""
+    chat = Chat(small_index(tmp_path), maintenance=True)
+    chat.set("fail", "fail")
+
+    reply = await chat.ask(KNOWN, accept_language="ja")
+
+    assert (reply.mode, reply.message) == (
+        "static-only",
+        "申し訳ありませんが、現在システムがメンテナンス中です。後ほどお試しください。",
+    )
+
+
 async def test_both_fail_and_a_prepared_answer_fits(chat: Chat) -> None:
     """SPEC G3: both failed, and the question is a prepared one."""
     chat.set("fail", "fail")

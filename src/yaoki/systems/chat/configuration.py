@@ -86,6 +86,10 @@ class ChatConfiguration(EmbeddingsConfiguration):
         5.0, ge=0.0, le=3600.0, description="How long answers must be better until the service reports it"
     )
 
+    maintenance: bool = Field(
+        False, description="Whether maintenance is declared: who can be given no answer is told so, and not of an outage"
+    )
+
     balancer_wait: float = Field(
         0.0, ge=0.0, le=3600.0, description="How long requests are still let in when the service is stopped, unready meanwhile"
     )

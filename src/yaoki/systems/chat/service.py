@@ -97,6 +97,7 @@ class ChatService:
             conversations=Conversations(),
             progress=lambda: 100 if self.preparation is None else self.preparation.percent,
             stand_in=None if configuration.llm_url is None else Extractive(self._index),
+            maintenance=configuration.maintenance,
         )
         # Judge: startup waits for the index of this process; readiness for nothing, since a degraded answer is always possible.
         types = self.turns.query_types

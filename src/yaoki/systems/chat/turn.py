@@ -58,7 +58,8 @@ def language(accept_language: str | None) -> Language:
 class Turns:
     """What every turn needs. `progress` says how far the documents have been read, in per cent.
 
-    `stand_in`: who answers from the passages while the answerer has failed and no earlier answer fits, or None.
+    `stand_in`: who answers from the passages while the answerer has failed and no earlier answer fits, or None. `maintenance`:
+    whether it is declared.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Turns:
         conversations: Conversations,
         progress: Callable[[], int],
         stand_in: Answerer | None = None,
+        maintenance: bool = False,
     ) -> None:
         self.ladder = chat_ladder(VECTOR, LLM)
         self.retrieval = retrieval
@@ -80,6 +82,7 @@ class Turns:
         self.conversations = conversations
         self.progress = progress
         self.stand_in = stand_in
+        self.maintenance = maintenance
         self.query_types = {VECTOR: QueryTypes(), LLM: QueryTypes()}
         """Which types of question each dependency fails for."""
 
@@ -179,7 +182,7 @@ class Turn:
         return Written(self._streamed, engine=self._turns.answering.answerer.engine, informative=False, complete=False)
 
     def _apology(self, mode: Mode) -> Written:
-        return Written(apology(mode, self._accept_language) or "", informative=False)
+        return Written(apology(mode, self._accept_language, maintenance=self._turns.maintenance) or "", informative=False)
 
     def _mode(self, written: Result[Written]) -> Mode:
         results = ((VECTOR, self._found.failed), (LLM, written.failed))
