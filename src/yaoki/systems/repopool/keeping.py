@@ -141,6 +141,7 @@ class Keeping:
                 return {}
             new = self._walk([*tips.values(), *logged], self._published)
         refs = {name: identity for name, identity in tips.items() if identity in new or name.startswith(("tags/", "notes/"))}
+        refs |= self._no_commits({name: tips[name] for name in tips.keys() - refs.keys() if not name.startswith("head")})
         named = set(refs.values())
         only_logged = [identity for identity in logged if identity in new and identity not in named]
         if only_logged and refs:
@@ -151,6 +152,14 @@ class Keeping:
                 self._run(["rev-parse", f"{start}^{{tree}}"]), only_logged, "Commits that only reference logs knew\n"
             )
         return refs
+
+    def _no_commits(self, tips: dict[str, str]) -> dict[str, str]:
+        """Those that name a file or a tree: a reference of any kind may, and no walk over commits comes by it."""
+        if not tips:
+            return {}
+        asked = "".join(f"{identity}\n" for identity in tips.values())
+        told = self._run(["cat-file", "--batch-check=%(objecttype)"], stdin=asked.encode()).splitlines()
+        return {name: identity for (name, identity), kind in zip(tips.items(), told, strict=True) if kind in {"blob", "tree"}}
 
     def _walk(self, tips: Sequence[str], excluded: Iterable[str]) -> set[str]:
         asked = "".join(f"{tip}\n" for tip in tips) + "".join(f"^{each}\n" for each in excluded)
@@ -175,7 +184,8 @@ class Keeping:
             return self._tree_of_base(base)
         index.write_bytes((self.slot.control / "index").read_bytes())
         asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        words = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
+        # Above the threshold git streams files into one pack, instead of making a file, and often a folder, for each.
+        words = ["-c", "core.bigFileThreshold=1", "update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
         self._run(words, stdin=asked, index=index, tree=self.slot.tree)
         return self._run(["write-tree"], index=index)
 

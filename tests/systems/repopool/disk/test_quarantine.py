@@ -181,6 +181,25 @@ def test_w3_defect_1_every_commit_is_kept(world: World, work: Callable[[Path], s
     assert tenant(restored, "log", "-1", "--format=%H", found) == found
 
 
+@pytest.mark.parametrize("name", ["refs/mine/note", "refs/tags/note"])
+def test_w3_a_reference_to_a_file_or_a_tree_is_kept(world: World, name: str) -> None:
+    """SPEC W3: no walk over commits comes by what it names."""
+    workspace = world.built()
+    tree = world.tree()
+    (tree / "draft").write_text("draft")
+    blob = tenant(tree, "hash-object", "-w", "draft")
+    tenant(tree, "update-ref", name, blob)
+    tenant(tree, "add", "draft")
+    tenant(tree, "update-ref", f"{name}s", tenant(tree, "write-tree"))
+    tenant(tree, "rm", "--quiet", "--force", "draft")
+
+    workspace.clean(ticket="1")
+
+    kept = tenant(world.restored(), "for-each-ref", "--format=%(objecttype) %(objectname)").splitlines()
+    assert f"blob {blob}" in kept
+    assert any(line.startswith("tree ") for line in kept)
+
+
 def test_w3_a_published_commit_is_no_work(world: World) -> None:
     """SPEC W3: what was pushed, and what came from the remote, is not kept again."""
     workspace = world.built()
