@@ -1,6 +1,7 @@
 """Rows of the table of slots, and the objects that are made of them.
 
-A row that means nothing hides no slot and stops no pool: it becomes a slot in ERROR with the reason (SPEC W2, bad metadata).
+A row that means nothing hides no slot and stops no pool: it becomes a slot in ERROR with the reason (SPEC W2, bad metadata). But a slot
+that somebody has stays his, whatever else in its row is unreadable: he may live, and his release writes the row anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["LEASE", "SLOT", "lease_values", "metadata_of", "slot_of"]
+__all__ = ["LEASE", "MENDED", "SLOT", "lease_values", "metadata_of", "slot_of"]
 
 LEASE = (
     *("holder", "host", "boot", "namespace", "pid", "pid_started"),
@@ -32,6 +33,21 @@ _OWN = (
 )
 _SHARED = ("metadata", "created_at", "updated_at")
 _NAMES = ("address", "id", "repo", *_OWN, *_SHARED, *LEASE)
+
+_NUMBERS: dict[str, float | None] = {
+    "needs_cleaning": 1,
+    "durable": None,
+    **dict.fromkeys(("allocation_count", "total_usage_seconds", "created_at", "updated_at"), 0),
+    **dict.fromkeys(("last_allocated_at", "last_released_at", "isolated_at", "lease_until")),
+    **dict.fromkeys(("pid", "lease_since", "lease_since_monotonic", "heartbeat_at")),
+}
+"""The columns that hold numbers, and what stands for one that is none. The name, number and fence of a slot are its key."""
+
+MENDED = ", ".join(
+    f"{name} = CASE WHEN typeof({name}) IN ('integer', 'real') THEN {name} ELSE {'NULL' if default is None else default} END"
+    for name, default in _NUMBERS.items()
+)
+"""For an UPDATE: nonsense in the columns of numbers goes."""
 
 SLOT = ", ".join(("pools.address", "id", "repo", *_OWN, *(f"slots.{name}" for name in _SHARED), *LEASE))
 """The columns that `slot_of` takes, for a SELECT from slots and pools."""
@@ -54,13 +70,19 @@ def lease_values(lease: Lease) -> tuple[object, ...]:
 def slot_of(workspaces: Path, row: tuple[Any, ...]) -> Slot:
     """The slot that a row of the columns SLOT tells about."""
     value = dict(zip(_NAMES, row, strict=True))
-    metadata, trouble = metadata_of(value["metadata"])
+    trouble = _without_nonsense(value)
+    metadata, problem = metadata_of(value["metadata"])
+    trouble = problem or trouble
     try:
         state = SlotState(value["state"])
     except ValueError:
-        state, trouble = SlotState.ERROR, f"its state is stored as {value['state']!r}, which is none"
+        # Only a slot that somebody has, has a holder.
+        state = SlotState.ERROR if value["holder"] is None else SlotState.ALLOCATED
+        trouble = f"its state is stored as {value['state']!r}, which is none"
     isolation = _isolation_of(value)
-    if trouble:
+    if trouble and state in (SlotState.ALLOCATED, SlotState.CLEANING):
+        metadata["unreadable"] = trouble
+    elif trouble:
         state = SlotState.ERROR
         isolation = isolation or SlotIsolation("recovery", f"bad metadata: {trouble}", value["updated_at"], "data")
     if isolation is not None and state is SlotState.ERROR:
@@ -92,11 +114,22 @@ def slot_of(workspaces: Path, row: tuple[Any, ...]) -> Slot:
     )
 
 
+def _without_nonsense(value: dict[str, Any]) -> str:
+    """Replace what is no number where there must be one. Returns what was found, or ""."""
+    trouble = ""
+    for name, default in _NUMBERS.items():
+        found = value[name]
+        if not (isinstance(found, int | float) or (found is None and default is None)):
+            trouble = trouble or f"{name} is stored as {found!r}, which is no number"
+            value[name] = default
+    return trouble
+
+
 def metadata_of(text: str) -> tuple[dict[str, Any], str]:
     """The stored metadata, and what is wrong with it, or ""."""
     try:
         metadata = json.loads(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         return {}, f"what its holder said cannot be read: {error}"
     if not isinstance(metadata, dict):
         return {}, f"what its holder said is stored as {metadata!r}, which is no table"
@@ -121,7 +154,7 @@ def _moment(wall: float | None) -> datetime | None:
 
 def _lease_of(values: list[Any]) -> Lease | None:
     holder, host, boot, namespace, pid, started, since, monotonic, heartbeat, until, durable = values
-    if holder is None:
+    if holder is None or None in (since, monotonic, heartbeat, durable):
         return None
     process = None if pid is None else ProcessIdentity(host, boot, namespace, pid, started)
     return Lease(holder, process, since, monotonic, heartbeat, until, bool(durable))

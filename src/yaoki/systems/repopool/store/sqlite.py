@@ -13,7 +13,7 @@ from yaoki.systems.repopool.process import ProcessIdentity
 from yaoki.systems.repopool.store.connections import Connections
 from yaoki.systems.repopool.store.port import Ticket
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot, stale_lease
-from yaoki.systems.repopool.store.rows import LEASE, SLOT, lease_values, metadata_of, slot_of
+from yaoki.systems.repopool.store.rows import LEASE, MENDED, SLOT, lease_values, metadata_of, slot_of
 from yaoki.systems.repopool.times import moment
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class SqliteStore:
             )
             self._check(connection, slot_id, fence, changed)
             if recovered:
+                connection.execute(f"UPDATE slots SET {MENDED} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
                 connection.execute(f"UPDATE slots SET {_NO_ISOLATION} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
             return self._read(connection, slot_id)
 
