@@ -170,3 +170,31 @@ def test_what_is_counted_is_what_was_found(manager_of: Callable[..., PoolManager
         "errors": [],
     }
     assert manager.detect_corrupted_slots() == []
+
+
+def _flipped(mirror: Path) -> None:
+    for pack in mirror.rglob("*.pack"):
+        flip(pack)
+
+
+def _without_packs(mirror: Path) -> None:
+    for part in [*mirror.rglob("*.pack"), *mirror.rglob("*.idx"), *mirror.rglob("*.rev")]:
+        part.unlink()
+
+
+@pytest.mark.parametrize("harm", [_flipped, _without_packs])
+def test_no_slot_is_given_out_over_a_damaged_mirror(
+    manager_of: Callable[..., PoolManager], origin: Path, harm: Callable[[Path], None]
+) -> None:
+    """SPEC W1: a slot on offer works, also where nobody has looked for damage before; the rest of what it needs is in the mirror."""
+    manager = manager_of(slots=1)
+    for _ in range(3):
+        # So often that the slot is believed without a look by git.
+        manager.allocate_slot("web").release()
+        clock.sleep(0.05)
+    harm(manager.quarantine("web").layout.mirror)
+
+    slot = manager.allocate_slot("web")
+
+    assert git(slot.slot_path, "log", "--format=%s") == git(origin, "log", "--format=%s")
+    assert git(slot.slot_path, "fsck", "--no-dangling", "--no-progress") == ""

@@ -145,6 +145,8 @@ class Mirror:
         """Give a complete mirror its name. For who holds the lock. Raises OSError."""
         fresh.rename(self.folder)
         sync_folder(self.folder.parent)
+        # git, or whoever has brought them here, has just read them.
+        self._remember(whole=self._stamps())
         self.publish_references()
 
     def refresh(self, *, older_than: float | None = None, timeout: float = 300.0) -> Fetched:
@@ -185,7 +187,8 @@ class Mirror:
         with suppress(GitOperationError, DeadlineExceededError):
             self._follow_head(git, timeout)
         self.publish_references()
-        state = self._remember(fetched_at=started, asked_at=started, problem="")
+        whole = {**self._stamps(), **MirrorState.read(self.state_file).whole}
+        state = self._remember(fetched_at=started, asked_at=started, problem="", whole=whole)
         return Fetched(fetched=True, staleness=_age(state))
 
     def _follow_head(self, git: Git, timeout: float) -> None:
@@ -280,7 +283,7 @@ class Mirror:
                 self.base()
                 size = digest_size_of(self.folder)
                 problem = next(filter(None, (ends_problem(pack, digest_size=size) for pack in packs_in(self.objects))), "")
-                problem = problem or self._packless()
+                problem = problem or self._packless() or self._changed()
             except (PoolManagerError, OSError, ValueError) as error:
                 problem = str(error)
         return [self._damage(problem)] if problem else []
@@ -294,12 +297,33 @@ class Mirror:
                 return f"{name[:-4]}.pack is missing"
         return ""
 
+    def _changed(self) -> str:
+        """A pack that was whole, and is gone or another one now: what is under its name is read. Otherwise only looked at."""
+        for name, stamp in MirrorState.read(self.state_file).whole.items():
+            pack = self.objects / "pack" / name
+            try:
+                if self._stamp(pack) == stamp:
+                    continue
+            except FileNotFoundError:
+                return f"{name} is missing"
+            problem = checksum_problem(pack, digest_size=digest_size_of(self.folder))
+            if problem:
+                return problem
+        return ""
+
+    @staticmethod
+    def _stamp(pack: Path) -> list[int]:
+        return [*stamp_of(pack), *stamp_of(pack.with_suffix(".idx"))]
+
+    def _stamps(self) -> dict[str, list[int]]:
+        return {pack.name: self._stamp(pack) for pack in packs_in(self.objects)}
+
     def _check_packs(self) -> list[Damage]:
         state = MirrorState.read(self.state_file)
         size = digest_size_of(self.folder)
         whole: dict[str, list[int]] = {}
         for pack in packs_in(self.objects):
-            stamp = [*stamp_of(pack), *stamp_of(pack.with_suffix(".idx"))]
+            stamp = self._stamp(pack)
             if state.whole.get(pack.name) != stamp:
                 problem = checksum_problem(pack, digest_size=size)
                 if problem:
