@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,11 +51,10 @@ def tracked_of(git: Git, slot: SlotLayout, *, remember: bool = False) -> Tracked
     the index is of that commit, so it may be. Raises GitOperationError.
     """
     file = slot.control / "tracked"
-    try:
+    commit, head, listed = b"", b"?", b""
+    with suppress(OSError, ValueError):
         commit = read_regular(slot.control / "HEAD", _LARGEST)
         head, _, listed = read_regular(file, _LARGEST).partition(b"\0")
-    except (OSError, ValueError):
-        commit, head, listed = b"", b"?", b""
     if head != commit:
         listed = git.run(slot.control, ["ls-files", "--stage", "-z"], tree=slot.tree).stdout
         if commit and remember:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_CHUNK = 1024 * 1024
+
 __all__ = ["bytes_in", "is_folder", "move", "read_regular", "remove", "sync_folder", "write_whole"]
 
 
@@ -30,8 +32,9 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
             raise ValueError(f"{os.fspath(path)} is no regular file")
         if status.st_size > limit:
             raise ValueError(f"{os.fspath(path)} has {status.st_size} bytes, more than {limit}")
-        content = os.read(descriptor, limit + 1)
-        while len(content) <= limit and (more := os.read(descriptor, limit + 1 - len(content))):
+        # As much as there is and one byte, not the limit: the memory for it is asked for at once.
+        content = os.read(descriptor, status.st_size + 1)
+        while len(content) <= limit and (more := os.read(descriptor, _CHUNK)):
             content += more
     finally:
         os.close(descriptor)

@@ -96,8 +96,8 @@ def _check_head(slot: SlotLayout, *, tenant: bool) -> list[Damage]:
     return []
 
 
-def check_work(slot: SlotLayout, git: Git, *, tenant: bool) -> list[Damage]:
-    """Tier 1. Raises GitOperationError only for what says nothing about the slot: a full disk, no time."""
+def check_work(slot: SlotLayout, git: Git, *, tenant: bool, connected: str | None = None) -> list[Damage]:
+    """Tier 1. `connected`: a commit that the check of the mirror has followed. Raises GitOperationError only for what says nothing about the slot: a full disk, no time."""
     try:
         branch, commit = head_of(slot.git)
         if branch is not None:
@@ -110,11 +110,12 @@ def check_work(slot: SlotLayout, git: Git, *, tenant: bool) -> list[Damage]:
     with suppress(OSError, ValueError):
         base = head_of(slot.control)[1]
     borrow = [slot.git / "objects"] if is_folder(slot.git / "objects") else []
-    # What the base leads to is the mirror's: it is followed once for all slots.
-    words = ["cat-file", "-e", f"{commit}^{{tree}}"]
-    if commit != base:
-        words = ["rev-list", "--objects", "--quiet", commit, *([f"^{base}"] if base else [])]
-    problem = _asked(git, slot, words, borrow)
+    problem = ""
+    if commit not in {base, connected}:
+        problem = _asked(git, slot, ["rev-list", "--objects", "--quiet", commit, *([f"^{base}"] if base else [])], borrow)
+    elif commit != connected:
+        # What the base leads to is the mirror's: it is followed once for all slots.
+        problem = _asked(git, slot, ["cat-file", "-e", f"{commit}^{{tree}}"], borrow)
     if problem:
         return [_damage(slot, DamageClass.MISSING_OBJECT, problem)]
     if not tenant:

@@ -324,7 +324,10 @@ class Workspace:
         if not found and tier >= 1:
             proof = None if tenant else Proof.read(self.slot)
             if proof is None or not self._holds(git, proof, write=False):
-                found = check_work(self.slot, git, tenant=tenant)
+                connected = None
+                with suppress(GitOperationError):
+                    connected = self.mirror.base().commit
+                found = check_work(self.slot, git, tenant=tenant, connected=connected)
         if not found and tier >= 2:
             found = check_packs(self.slot, digest_size=size)
         if not found and tier >= 3:

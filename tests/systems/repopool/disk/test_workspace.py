@@ -234,3 +234,16 @@ def test_w1_a_path_may_have_any_name(world: World) -> None:
         with open(bytes(restored) + b"/" + name) as file:  # noqa: PTH123  # the names are bytes
             assert file.read() == "kept"
     assert tenant(world.tree(), "status", "--porcelain") == ""
+
+
+def test_w1_what_a_commit_has_is_asked_once(world: World) -> None:
+    """SPEC W1: the list of its files is remembered with the slot, so a dirty slot costs one process less each time."""
+    workspace = world.built()
+    (world.tree() / "a.txt").write_text("changed")
+    (world.tree() / "new.txt").write_text("new")
+    before = world.git.commands
+
+    workspace.clean(ticket="1")
+
+    # status, check-ignore, update-index, write-tree, commit-tree, pack-objects, read-tree, and once a new quarantine.
+    assert world.git.commands - before <= 8
