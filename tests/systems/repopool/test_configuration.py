@@ -230,5 +230,5 @@ def test_a_manager_makes_the_pools_of_its_configuration(
 
     file.write_text(text + "[defaults]\nlock_timeout = 3\n")
     manager.reload_config()
-    assert manager.lock_manager.lock_timeout == 3.0
+    assert manager.config.lock_timeout == 3.0
     manager.close()
