@@ -36,6 +36,14 @@ def test_the_folder_is_there_as_soon_as_the_manager_is(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "locks").is_dir()
 
 
+def test_a_folder_that_was_removed_is_made_again(locks: LockManager) -> None:
+    """SPEC W4: whoever tidies up too much stops nobody."""
+    locks.locks_dir.rmdir()
+
+    with locks.acquire_slot_lock(ONE):
+        assert locks.is_locked(ONE)
+
+
 def test_a_lock_is_held_by_one(locks: LockManager) -> None:
     """SPEC W4: the other is told by whom, after the time that it would wait."""
     with locks.acquire_slot_lock(ONE):

@@ -36,6 +36,7 @@ def init(workspaces: Workspaces = None, config: Config = None, as_json: Json = F
         file = config or found_file()
         fresh = None if file is not None else Path.cwd() / "pools.toml"
         wanted = list(settings.pools)
+        there: list[str] = []
         if not dry_run:
             manager = PoolManager(settings)
             ends.callback(manager.close)
@@ -43,15 +44,18 @@ def init(workspaces: Workspaces = None, config: Config = None, as_json: Json = F
                 settings.save_to_file(fresh)
             with working(f"Making {len(wanted)} pools", quiet=as_json or not wanted):
                 manager.initialize_pools_from_config()
+            there = manager.list_pools()
         if as_json:
             facts = {"workspaces_dir": settings.workspaces_dir, "written": fresh, "pools": wanted, "dry_run": dry_run}
             show_json("pool init", **facts)
             return
-        would = "Would be made: " if dry_run else ""
-        typer.echo(f"{would}the pools are in {settings.workspaces_dir}: {', '.join(wanted) or 'none yet'}.")
+        if dry_run:
+            typer.echo(f"Would be made in {settings.workspaces_dir}: {', '.join(wanted) or 'nothing'}.")
+        else:
+            typer.echo(f"The pools are in {settings.workspaces_dir}: {', '.join(there) or 'none yet'}.")
         if fresh is not None:
             typer.echo(f"{'Would be written' if dry_run else 'Written'}: {fresh}")
-        if not wanted:
+        if not wanted and not there:
             typer.echo("Make one with: yaoki pool create NAME ADDRESS --slots 4")
 
 

@@ -229,6 +229,10 @@ def hold(lock: FileLock, seconds: float, what: str, *, slot_id: str | None = Non
 
 def _take(lock: FileLock) -> Mapping[str, object] | None:
     try:
+        with suppress(FileNotFoundError):
+            return lock.take()
+        # Somebody has removed the folder of locks: no lock in it is held, then.
+        lock.file.parent.mkdir(exist_ok=True)
         return lock.take()
     except ImportError:
         raise PoolManagerError("this platform has no file locks", way_out="use Linux or macOS") from None

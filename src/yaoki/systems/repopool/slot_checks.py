@@ -19,7 +19,7 @@ from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.git.folder import alternates_problem, is_git_folder
 from yaoki.systems.repopool.git.index_file import index_problem
 from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in
-from yaoki.systems.repopool.git.refs import head_of, resolved
+from yaoki.systems.repopool.git.refs import head_of, packed, resolved
 from yaoki.systems.repopool.integrity import Damage, DamageClass
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.layout import SlotLayout
 
-__all__ = ["check_files", "check_objects", "check_packs", "check_work", "control_problem", "locks_in"]
+__all__ = ["check_files", "check_objects", "check_packs", "check_settings", "check_work", "control_problem", "locks_in"]
 
 
 def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: int = 20) -> list[Damage]:
@@ -128,6 +128,17 @@ def check_work(slot: SlotLayout, git: Git, *, tenant: bool, connected: str | Non
                 raise
             return [_damage(slot, DamageClass.BAD_CONTROL, error.problem)]
     return []
+
+
+def check_settings(slot: SlotLayout, git: Git) -> list[Damage]:
+    """Tier 1, for a `.git` that is not as it was left: what no git could read. Raises GitOperationError for want of time."""
+    try:
+        packed(slot.git)
+    except (OSError, ValueError) as error:
+        return [_damage(slot, DamageClass.BROKEN_GIT, str(error))]
+    # As a file, so that nothing it says is done.
+    problem = _asked(git, slot, ["config", "--file", str(slot.git / "config"), "--no-includes", "--list"], [])
+    return [_damage(slot, DamageClass.BROKEN_GIT, problem)] if problem else []
 
 
 def check_packs(slot: SlotLayout, *, digest_size: int = 20) -> list[Damage]:

@@ -21,7 +21,7 @@ from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.proof import Proof
 from yaoki.systems.repopool.set_aside import SetAside
-from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_work
+from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_settings, check_work
 from yaoki.systems.repopool.tenant import Survey, survey
 
 if TYPE_CHECKING:
@@ -328,6 +328,8 @@ class Workspace:
                 with suppress(GitOperationError):
                     connected = self.mirror.base().commit
                 found = check_work(self.slot, git, tenant=tenant, connected=connected)
+            if not found and not tenant and (proof is None or not proof.git_holds(self.slot)):
+                found = check_settings(self.slot, git)
         if not found and tier >= 2:
             found = check_packs(self.slot, digest_size=size)
         if not found and tier >= 3:

@@ -47,6 +47,11 @@ def test_init_makes_what_the_configuration_asks_for(tmp_path: Path, pool_origin:
     assert commands.states() == {"slot1": "available"}
 
 
+def test_init_names_the_pools_that_there_are(pool: Commands) -> None:
+    """SPEC W5: also those that no configuration asks for."""
+    assert ": web." in pool("init").stdout
+
+
 def test_list_and_status_tell_programs_everything(pool: Commands, pool_origin: Path) -> None:
     """SPEC W5: the shape that scripts rely on."""
     (listed,) = pool.json("list")["pools"]

@@ -142,6 +142,14 @@ def _changed_file(tree: Path) -> None:
     (tree / "a.txt").write_text("changed")
 
 
+def _broken_config(tree: Path) -> None:
+    (tree / ".git" / "config").write_text("[core")
+
+
+def _broken_packed_refs(tree: Path) -> None:
+    (tree / ".git" / "packed-refs").write_text("rubbish\n")
+
+
 SEEN_BY_FILES: list[tuple[Callable[[Path], None], DamageClass]] = [
     (_missing_folder, DamageClass.MISSING_TREE),
     (_file_in_its_place, DamageClass.UNREADABLE),
@@ -167,6 +175,8 @@ SEEN_BY_FILES: list[tuple[Callable[[Path], None], DamageClass]] = [
     (_pack_without_header, DamageClass.BAD_PACK),
 ]
 SEEN_BY_GIT: list[tuple[Callable[[Path], None], DamageClass]] = [
+    (_broken_config, DamageClass.BROKEN_GIT),
+    (_broken_packed_refs, DamageClass.BROKEN_GIT),
     (_missing_commit, DamageClass.MISSING_OBJECT),
     (_deleted_own_object, DamageClass.MISSING_OBJECT),
     (_changed_file, DamageClass.CHANGED),
