@@ -1,9 +1,9 @@
 """`python -m bench.chat_retrieval`: how often the chat's retrieval finds what answers a question, and when it refuses.
 
 Asks the labelled questions of an index of the Python that runs, by words alone and, where there is an embedder, by words and meaning
-too. Prints recall@1 and @5 of each kind, how many questions were refused, and the times. Weights were chosen on the half `tune` and on
-the older questions `tuning`; the half `report` says what they are worth, and so do the `fresh` questions of another stranger, written
-later. `--misses` prints every question that was not found, what answers it, and what was found. Embedding the whole index takes
+too. Prints recall@1 and @5 of each kind, how many questions were refused, and the times. Weights were chosen on both halves of the
+strangers' questions, on those of `develop` and on the older ones; what they are worth say the `fresh` questions of another stranger
+alone. `--misses` prints every question that was not found, what answers it, and what was found. Embedding the whole index takes
 minutes; with `--data` that is done once.
 """
 
@@ -110,12 +110,12 @@ def ordinary(asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
 def measure(index: ChatIndex, name: str, kinds: Mapping[str, Mapping[str, Sequence[str]]], *, misses: bool) -> list[Asked]:
     """Ask these questions and print a line for each kind, then one for the ordinary and one for all that can be answered."""
     asked = {kind: ask_all(index, labelled) for kind, labelled in kinds.items()}
-    print(f"{name:34}{'questions':>10}{'recall@1':>10}{'recall@5':>10}{'shown':>8}{'refused':>9}")
+    print(f"{name:36}{'questions':>10}{'recall@1':>10}{'recall@5':>10}{'shown':>8}{'refused':>9}")
     for kind, each in {**asked, "ordinary": ordinary(asked), "all answerable": answerable(asked.values())}.items():
         if not each:
             continue
         figures = f"{recall(each, 1):10.2f}{recall(each, K):10.2f}{sum(one.shown for one in each) / len(each):8.2f}"
-        print(f"    {kind:30}{len(each):10}{figures if any(one.names for one in each) else ' ' * 28}{refused(each):9.2f}")
+        print(f"    {kind:32}{len(each):10}{figures if any(one.names for one in each) else ' ' * 28}{refused(each):9.2f}")
         if misses and kind in asked:
             _print_misses(each)
     return [one for each in asked.values() for one in each]
@@ -171,9 +171,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure_all(index: ChatIndex, *, misses: bool) -> None:
     print(f"By words{' and meaning' if index.retrieval == 'hybrid' else ''}")
-    every = measure(index, "strangers' questions, to report", strangers_questions(Half.REPORT), misses=misses)
+    every = measure(index, "strangers' questions, second half", strangers_questions(Half.REPORT), misses=misses)
     every += measure(index, "fresh questions, never tuned on", strangers_questions(Half.FRESH), misses=misses)
-    every += measure(index, "strangers' questions, to choose by", strangers_questions(Half.TUNE), misses=misses)
+    every += measure(index, "strangers' questions, first half", strangers_questions(Half.TUNE), misses=misses)
+    every += measure(index, "further questions, to choose by", strangers_questions(Half.DEVELOP), misses=misses)
     every += measure(index, "older questions", questions(), misses=misses)
     for what, seconds in {
         "search": [one.search_seconds for one in every],

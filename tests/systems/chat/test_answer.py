@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 from yaoki.systems.chat import extracts
 from yaoki.systems.chat.answer import Answer, answer
 from yaoki.systems.chat.extracts import Extract
+from yaoki.systems.chat.vector.corpus.collect import Sources
 from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index import ChatIndex
 
 BOIL = Hit(
     "kitchen.boil",
@@ -112,6 +116,31 @@ def test_g1_what_covers_less_than_half_of_the_best_is_dropped() -> None:
 def test_g1_half_of_the_question_must_be_spoken_about(question: str, found: bool) -> None:
     """SPEC G1: below that, nothing was found."""
     assert answer(question, [BOIL]).found is found
+
+
+@pytest.mark.parametrize(
+    ("question", "similarity", "found"),
+    [
+        ("boil water", 0.39, True),
+        ("boil water", 0.37, False),
+        ("boil tractors", 0.45, False),
+        ("ploughing tractors", 0.57, False),
+        ("ploughing tractors", 0.59, True),
+    ],
+)
+def test_g1_what_is_near_in_meaning_must_be_nearer_the_fewer_words_are_known(
+    folder: Path, sources: Sources, question: str, similarity: float, found: bool
+) -> None:
+    """SPEC G1: where both are known, a question of foreign words is answered by what is very near, and else by nothing."""
+    index = ChatIndex.open_or_build(folder, sources=sources)
+
+    assert answer(question, [replace(BOIL, similarity=similarity)], index).found is found
+
+
+def test_g1_where_only_meaning_is_known_it_decides() -> None:
+    """SPEC G1: a search elsewhere tells how near its passages are, and not how rare words are."""
+    assert answer("tractors", [replace(BOIL, similarity=0.46)]).found
+    assert not answer("boil water", [replace(BOIL, similarity=0.44)]).found
 
 
 def test_g1_only_the_first_five_passages_count() -> None:

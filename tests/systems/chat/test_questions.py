@@ -27,39 +27,66 @@ def asked(real_index: ChatIndex) -> dict[str, list[Asked]]:
 
 
 @pytest.fixture(scope="module")
-def strangers(real_index: ChatIndex) -> dict[str, list[Asked]]:
-    halves = [strangers_questions(half) for half in (Half.TUNE, Half.REPORT)]
-    return {kind: [one for half in halves for one in ask_all(real_index, half[kind])] for kind in halves[0]}
+def halves(real_index: ChatIndex) -> dict[Half, dict[str, list[Asked]]]:
+    """The strangers' questions that numbers were chosen on, by half and kind."""
+    return {
+        half: {kind: ask_all(real_index, labelled) for kind, labelled in strangers_questions(half).items()}
+        for half in (Half.TUNE, Half.REPORT, Half.DEVELOP)
+    }
+
+
+@pytest.fixture(scope="module")
+def strangers(halves: dict[Half, dict[str, list[Asked]]]) -> dict[str, list[Asked]]:
+    """Those of the two halves that were written first, together."""
+    return {kind: [*halves[Half.TUNE][kind], *halves[Half.REPORT][kind]] for kind in halves[Half.TUNE]}
 
 
 def test_g1_questions_of_the_documents_are_found(asked: dict[str, list[Asked]]) -> None:
-    """SPEC G1: at least 65 % of them, by words alone, among the first five passages; the language reference counts."""
-    assert recall(asked["docstring"] + asked["language"], 5) >= 0.65
-    assert recall(asked["language"], 5) >= 0.6
+    """SPEC G1: at least 90 % of them, by words alone, among the first five passages; the language reference counts."""
+    assert recall(asked["docstring"] + asked["language"], 5) >= 0.9
+    assert recall(asked["language"], 5) >= 0.9
 
 
 def test_g1_questions_of_the_documents_are_answered(asked: dict[str, list[Asked]]) -> None:
-    """SPEC G1: refusals hit at most 10 % of what the documents tell."""
-    assert refused(asked["docstring"] + asked["language"]) <= 0.1
+    """SPEC G1: refusals hit at most 5 % of what the documents tell."""
+    assert refused(asked["docstring"] + asked["language"]) <= 0.05
 
 
 def test_g1_other_questions_are_refused(asked: dict[str, list[Asked]]) -> None:
-    """SPEC G1: at least 80 % of what the documents do not tell."""
-    assert refused(asked["unanswerable"]) >= 0.8
+    """SPEC G1: at least 90 % of what the documents do not tell."""
+    assert refused(asked["unanswerable"]) >= 0.9
 
 
 def test_g1_strangers_questions_are_found_and_answered(strangers: dict[str, list[Asked]]) -> None:
-    """SPEC G1: of the 50 that can be answered at least 65 % by words alone; at most 12 % of the ordinary ones are refused."""
+    """SPEC G1: of the 50 that can be answered at least 68 % by words alone; at most 10 % of the ordinary ones are refused."""
     ordinary = strangers["library"] + strangers["language"]
 
-    assert recall(ordinary + strangers["paraphrase"], 5) >= 0.65
-    assert recall(ordinary, 5) >= 0.8
-    assert refused(ordinary) <= 0.12
+    assert recall(ordinary + strangers["paraphrase"], 5) >= 0.68
+    assert recall(ordinary, 5) >= 0.85
+    assert refused(ordinary) <= 0.1
 
 
 def test_g1_strangers_questions_without_an_answer_are_refused(strangers: dict[str, list[Asked]]) -> None:
     """SPEC G1: at least 9 of 10."""
     assert refused(strangers["unanswerable"]) >= 0.9
+
+
+def test_g1_the_second_half_of_the_strangers_questions(halves: dict[Half, dict[str, list[Asked]]]) -> None:
+    """SPEC G1: the half that most numbers were not chosen on is found and refused nearly as well."""
+    asked = halves[Half.REPORT]
+
+    assert recall(asked["library"] + asked["language"], 5) >= 0.75
+    assert refused(asked["library"] + asked["language"]) <= 0.1
+    assert refused(asked["unanswerable"]) >= 0.8
+
+
+def test_g1_the_questions_to_choose_by(halves: dict[Half, dict[str, list[Asked]]]) -> None:
+    """SPEC G1: 195 of them, most without the words of what answers them: 64 % found, 6 % refused, 86 % of the others refused."""
+    asked = halves[Half.DEVELOP]
+
+    assert recall(asked["library"] + asked["language"], 5) >= 0.64
+    assert refused(asked["library"] + asked["language"]) <= 0.06
+    assert refused(asked["unanswerable"]) >= 0.86
 
 
 def test_g1_the_first_question_of_every_reader(real_index: ChatIndex) -> None:

@@ -5,8 +5,9 @@ has weighs most. When nothing is answered depends on what is known of the first 
 
 | known | answered where |
 | --- | --- |
-| how near they are in meaning | one is at least near |
-| how rare words are | the documents have most of the question's weight, and one passage covers a quarter |
+| how near they are in meaning, and how rare words are | nearness and a tenth of both shares below are together enough |
+| how near they are in meaning | one is near |
+| how rare words are | the documents have most of the question's weight, and one source covers 30 % of it |
 | neither | one passage covers half of the question's words |
 
 The figures were chosen on questions that are not those that report them: `make bench-chat`.
@@ -34,8 +35,11 @@ ENTRIES = 3
 CONSIDERED = 5
 COVERAGE_FLOOR = 0.5
 KNOWN_FLOOR = 0.72
-KNOWN_COVERAGE_FLOOR = 0.25
+KNOWN_COVERAGE_FLOOR = 0.3
 SIMILARITY_FLOOR = 0.45
+# What the words of a question tell beside the nearness in meaning, and what both have to come to.
+WORDS_SHARE = 0.1
+EVIDENCE_FLOOR = 0.58
 # A source that is this much farther than the nearest one is noise beside it.
 SIMILARITY_BESIDE = 0.04
 # An entry that covers less than this share of what the best one covers is noise beside it.
@@ -129,12 +133,13 @@ def answer(question: str, hits: Sequence[Hit], index: ChatIndex | None = None) -
 
 def _speak_about(weights: Mapping[str, float], coverage: float, similarity: float | None, index: ChatIndex | None) -> bool:
     """Whether passages of at most this coverage and this similarity speak about a question of these words."""
-    if similarity is not None:
-        return similarity >= SIMILARITY_FLOOR
     if index is None:
-        return coverage >= COVERAGE_FLOOR
-    known = sum(weight for word, weight in weights.items() if index.knows(word))
-    return known >= KNOWN_FLOOR * sum(weights.values()) and coverage >= KNOWN_COVERAGE_FLOOR
+        return coverage >= COVERAGE_FLOOR if similarity is None else similarity >= SIMILARITY_FLOOR
+    total = sum(weights.values())
+    known = sum(weight for word, weight in weights.items() if index.knows(word)) / total if total else 0.0
+    if similarity is not None:
+        return similarity + WORDS_SHARE * (known + coverage) >= EVIDENCE_FLOOR
+    return known >= KNOWN_FLOOR and coverage >= KNOWN_COVERAGE_FLOOR
 
 
 def _similarities(sources: Sequence[Sequence[Hit]]) -> list[float]:

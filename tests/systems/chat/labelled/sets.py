@@ -17,11 +17,12 @@ FOLDER = Path(__file__).parent
 class Half(StrEnum):
     """What a record may be used for: choosing weights, or reporting what the chosen ones are worth.
 
-    `FRESH` is for reporting too, and was written by another stranger after the weights had been chosen.
+    `DEVELOP` is for choosing too. `FRESH` was written by another stranger after the weights had been chosen, and only reports.
     """
 
     TUNE = "tune"
     REPORT = "report"
+    DEVELOP = "develop"
     FRESH = "fresh"
 
 
@@ -74,7 +75,7 @@ def questions() -> tuple[Question, ...]:
     """All of them, in the order of the files. A half or kind that is unknown: ValueError."""
     return tuple(
         Question(text, tuple(names), QuestionKind(kind), Half(half))
-        for half, kinds in _read("questions.toml", "fresh_questions.toml")
+        for half, kinds in _read("questions.toml", "develop_questions.toml", "fresh_questions.toml")
         for kind, labelled in kinds.items()
         for text, names in labelled.items()
     )

@@ -38,6 +38,13 @@ def test_g1_the_fresh_half_has_as_many_questions_as_the_two_others() -> None:
     }
 
 
+def test_g1_there_are_more_questions_to_choose_by_than_to_report_with() -> None:
+    """SPEC G1: what is chosen on a few questions holds for those few."""
+    counts = Counter(question.half for question in QUESTIONS)
+
+    assert counts[Half.DEVELOP] > 3 * counts[Half.FRESH]
+
+
 def test_g1_each_half_has_its_pairs_of_every_kind() -> None:
     """SPEC G1: 10 paraphrases, 10 opposites and 15 pairs of other subjects, the odd one for choosing; 20 of each are fresh."""
     kinds = {half: Counter(pair.kind for pair in PAIRS if pair.half is half) for half in Half}

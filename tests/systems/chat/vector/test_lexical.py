@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.vector.content import Content
 from yaoki.systems.chat.vector.corpus.passage import Passage
 from yaoki.systems.chat.vector.counted import CountedWords, count
-from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.lexical import LexicalIndex
 
 
@@ -29,11 +27,6 @@ def index_of(passages: list[Passage]) -> LexicalIndex:
 
 def found(passages: list[Passage], query: str, k: int = 5) -> list[str]:
     return [passages[number].id for number, _ in index_of(passages).search(query, k)]
-
-
-def limited(passages: list[Passage], query: str, k: int) -> list[str]:
-    content = Content([Document.of("user", "d", passages)], "")
-    return [passages[number].id for number, _ in content.by_words(query, k)]
 
 
 def test_g1_the_name_weighs_more_than_the_body() -> None:
@@ -89,15 +82,6 @@ def test_g1_what_is_deep_inside_comes_later() -> None:
     passages = [passage("a.b.C.dump", "Writes an object."), passage("a.dump", "Writes an object.")]
 
     assert found(passages, "write object") == ["a.dump", "a.b.C.dump"]
-
-
-def test_g1_at_most_two_passages_of_one_name() -> None:
-    """SPEC G1: a long document does not crowd out the others, however many parts it has."""
-    parts = [passage("a.long", "Boil water at home.", part=part) for part in range(1, 200)]
-    other = passage("a.other", "Something about water, among many other things that are not asked for here at all today.")
-
-    assert len(limited([*parts, other], "boil water", 3)) == 3
-    assert "a.other" in limited([*parts, other], "boil water", 3)
 
 
 def test_g1_a_dotted_name_means_that_thing() -> None:

@@ -76,6 +76,15 @@ def test_g1_words_that_only_join_others_are_no_subject() -> None:
     assert subject_words("What does with do?") == ["with"]
 
 
+def test_g1_examples_in_a_question_are_not_its_subject() -> None:
+    """SPEC G1: quoted data, numbers, dates and addresses; a quoted word is one, and a question of nothing else speaks of them."""
+    assert subject_words("split 'Bob <bob@example.org>' at the address") == ["split", "at", "address"]
+    assert subject_words("parse 2024-03-01T12:00:00 and 3.11 of ann@example.org") == ["pars"]
+    assert subject_words("the 'nonlocal' statement, isn't it") == ["nonlocal", "statement"]
+    assert subject_words("decode base64") == ["decod", "bas", "64", "base64"]
+    assert subject_words("2024") == ["2024"]
+
+
 def test_g1_dotted_names_are_known_as_such() -> None:
     """SPEC G1: `os.replace` in a question means that function."""
     assert dotted_names("Is os.replace atomic? See 3.11, a.b.c.") == ["os.replace", "a.b.c"]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yaoki.systems.chat.vector import embedding_store
-from yaoki.systems.chat.vector.fusion import PER_NAME, WIDTH, fused, limited
+from yaoki.systems.chat.vector.fusion import WIDTH, fused
 from yaoki.systems.chat.vector.lexical import LexicalIndex
+from yaoki.systems.chat.vector.variety import PER_SUBJECT, Variety
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WITH_PYTHON", "Content", "served"]
 
-MEANING_PRIOR = 0.66
+MEANING_PRIOR = 0.5
 
 WITH_PYTHON = "with_python"
 """The setting of an index that serves Python's documentation beside the user's documents; its value is then `yes`."""
@@ -40,13 +41,14 @@ class Content:
     the file it was read from.
     """
 
-    __slots__ = ("_meaning_priors", "_numbers", "documents", "lexical", "notices", "passages", "state", "version")
+    __slots__ = ("_meaning_priors", "_numbers", "documents", "lexical", "notices", "passages", "state", "variety", "version")
 
     def __init__(self, documents: Iterable[Document], state: str) -> None:
         self.documents = tuple(documents)
         self.state = state
         self.passages: tuple[Passage, ...] = tuple(passage for document in self.documents for passage in document.passages)
         self.lexical = LexicalIndex([document.counted for document in self.documents])
+        self.variety = Variety(self.passages, self.lexical.names)
         # Cosines lie nearer together than scores by words, so the prior weighs less.
         self._meaning_priors = self.lexical.priors ** np.float32(MEANING_PRIOR)
         self.notices = tuple(notice for document in self.documents for notice in document.notices)
@@ -66,17 +68,17 @@ class Content:
         return [embedding_store.key_of(text) if understands(text) else None for text in texts]
 
     def by_words(self, query: str, k: int) -> list[tuple[int, float]]:
-        """The `k` best passages by words, at most two of one name."""
-        # A name seldom has more than a few passages near the top; all are looked at only if it has.
-        width = WIDTH + PER_NAME * k
-        found = limited(self.lexical.search(query, width), self.lexical.names, k)
+        """The `k` best passages by words, with variety."""
+        # A subject seldom has more than a few passages near the top; all are looked at only if it has.
+        width = WIDTH + PER_SUBJECT * k
+        found = self.variety.limited(self.lexical.search(query, width), k)
         if len(found) == k or width >= len(self.passages):
             return found
-        return limited(self.lexical.search(query, len(self.passages)), self.lexical.names, k)
+        return self.variety.limited(self.lexical.search(query, len(self.passages)), k)
 
     def by_words_and_meaning(self, query: str, meant: Matrix, vectors: Vectors, k: int) -> list[tuple[int, float]]:
-        """The `k` best passages by both, at most two of one name. What is not embedded yet is found by words."""
-        width = WIDTH + PER_NAME * k
+        """The `k` best passages by both, with variety. What is not embedded yet is found by words."""
+        width = WIDTH + PER_SUBJECT * k
         share = vectors.known / max(1, vectors.wanted)
         near = vectors.search(meant, self._meaning_priors, width)
-        return limited(fused(self.lexical.search(query, width), near, share), self.lexical.names, k)
+        return self.variety.limited(fused(self.lexical.search(query, width), near, share), k)

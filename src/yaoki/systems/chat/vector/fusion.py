@@ -7,22 +7,17 @@ one that is right. `make bench-chat` measures what these numbers are worth.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    import numpy.typing as npt
-
-__all__ = ["PER_NAME", "WIDTH", "fused", "limited"]
+__all__ = ["WIDTH", "fused"]
 
 CONSTANT = 3.0
 LEXICAL, MEANING = 0.8, 1.0
 WIDTH = 50
 """How many passages of each ranking count."""
-PER_NAME = 2
 
 
 def fused(
@@ -37,17 +32,3 @@ def fused(
         for rank, (number, _) in enumerate(ranking, 1):
             scores[number] = scores.get(number, 0.0) + weight / (CONSTANT + rank)
     return sorted(scores.items(), key=lambda scored: -scored[1])
-
-
-def limited(ranking: Sequence[tuple[int, float]], names: npt.NDArray[np.int32], k: int) -> list[tuple[int, float]]:
-    """The first `k` of a ranking, at most two of one name."""
-    found: list[tuple[int, float]] = []
-    taken: Counter[int] = Counter()
-    for number, score in ranking:
-        name = int(names[number])
-        if taken[name] < PER_NAME:
-            taken[name] += 1
-            found.append((number, score))
-            if len(found) == k:
-                break
-    return found

@@ -18,6 +18,8 @@ _CJK = "\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\
 _RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+# A quoted text with more than words in it, a number or a date, an address: an example in a question, not its subject.
+_LITERAL = re.compile(r"""(?<!\w)(['"])(?=[^'"]*[^\w\s'".-])[^'"]*\1(?!\w)|(?<!\w)\d[!-~]*|(?<![!-~])[!-~]+@[!-~]+""")
 _HIRAGANA = re.compile(r"[\u3041-\u309f]")
 _HAN = re.compile("[\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _IS_CJK = re.compile(f"[{_CJK}]")
@@ -56,12 +58,14 @@ def dotted_names(text: str) -> list[str]:
 
 
 def subject_words(question: str) -> list[str]:
-    """The question's words without those that only join others; with them where there are no others.
+    """The question's words without those that only join others and those of examples; with them where there are no others.
 
-    Hiragana are particles and endings; a Han character counts by itself only where no other stands beside it.
+    Examples are numbers, dates, addresses, and quoted texts that have more than words in them. Hiragana are particles and
+    endings; a Han character counts by itself only where no other stands beside it.
     """
     found = question_words(question)
-    bearing = [word for word in found if word not in _CONNECTIVES and not _HIRAGANA.search(word)]
+    told = set(words(_LITERAL.sub(" ", question)))
+    bearing = [word for word in found if word in told and word not in _CONNECTIVES and not _HIRAGANA.search(word)]
     paired = {character for word in bearing if len(word) == 2 and _HAN.search(word) for character in word}
     return [word for word in bearing if word not in paired] or found
 
