@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,21 @@ def test_sigterm_ends_a_stream_that_would_take_too_long(deployment: Deployment) 
             code = chat.ended()
 
     assert (last["truncated"], last["degraded"][0]["reason"], code) == (True, "shutting_down", 0)
+
+
+def test_sigterm_ends_a_reply_that_would_take_too_long(deployment: Deployment) -> None:
+    """SPEC H4, G3: also one in one piece: a 200 in its mode before the drain is over; the exit code is 0."""
+    with _Dripping() as model:
+        folder = deployment.chat.folder.parent / "sigterm-whole"
+        settings = {**FAST, "YAOKI_CHAT_LLM_TIMEOUT": "60", "YAOKI_CHAT_DRAIN_TIMEOUT": "2"}
+        with ServedChat(folder, deployment.search.port, model.port, settings) as chat, ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(chat.ask, ASK)
+            assert model.began.wait(5.0)
+            chat.send(signal.SIGTERM)
+            reply = asked.result()
+            code = chat.ended()
+
+    assert (reply["mode"], reply["degraded"][0]["reason"], code) == ("degraded-cache-only", "shutting_down", 0)
 
 
 def test_the_answerer_is_killed_and_comes_back(deployment: Deployment, tmp_path: Path) -> None:

@@ -217,6 +217,29 @@ async def test_streams_are_cut_before_a_drain_is_over() -> None:
     assert (answerer.closed, len(streams)) == (1, 0)
 
 
+async def test_a_reply_in_one_piece_is_cut_as_well() -> None:
+    """SPEC H4: a caller that waits for it gets a degraded reply, and not a broken connection."""
+    asking, answerer = chat("Water ", 1000.0, llm_timeout=3000.0)
+    streams = Streams()
+    streams.cut_after(5.0)
+    reply = await streams.whole(asking.turn())
+
+    assert (reply.mode, bool(reply.notice), bool(reply.message)) == ("degraded-cache-only", True, True)
+    assert [each.to_dict() for each in reply.degraded] == [{"dependency": "llm", "reason": "shutting_down", "attempts": 0}]
+    assert answerer.closed == 1
+
+
+async def test_a_caller_that_hangs_up_is_not_answered_while_answers_are_cut() -> None:
+    """SPEC T1: its task ends as it was told to."""
+    asking, _ = chat("Water ", 1000.0, llm_timeout=3000.0)
+    streams = Streams()
+    replying = asyncio.create_task(streams.whole(asking.turn()))
+    streams.cut_after(5.0)
+    asyncio.get_running_loop().call_later(5.0, replying.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await replying
+
+
 async def test_a_stream_that_nobody_reads_any_more_ends_its_work() -> None:
     """SPEC T1: a caller that hangs up frees the call of the answerer."""
     asking, answerer = chat("Water ", 1000.0, llm_timeout=3000.0)

@@ -167,7 +167,10 @@ async def test_the_breaker_opens_spares_the_part_and_closes_by_itself(chat: Chat
     chat.set(vector="fail")
     for _ in range(10):
         await chat.ask()
+    opened = virtual_clock.now()
     refused = await chat.ask()
+    # Nothing of its budget of 3 s is spent on it.
+    assert virtual_clock.now() == opened
     chat.set()
     still_refused = await chat.ask()
     virtual_clock.advance(30.0)

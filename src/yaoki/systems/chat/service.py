@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatService"]
 
 _LAST_WORDS = 1.0
-"""Seconds before the end of a drain at which streams are cut, so that their last event still arrives."""
+"""Seconds before the end of a drain at which answers are cut, so that what is said of that still arrives."""
 
 _OTHERS = (2, 64, 3.0)
 """Searches of others at once, how many more wait, and how many seconds: questions need the same threads."""
@@ -132,7 +132,7 @@ class ChatService:
         self._subscriptions = [subscribe_logs(), events.subscribe(self.feed.hear)]
         self._checking = self.checks.start()
         self.shutdown.add_step("end the live feed", self.feed.close)
-        self.shutdown.add_step("cut streams in time", self._cut_streams_in_time)
+        self.shutdown.add_step("cut answers in time", self._cut_in_time)
         if self.preparation is not None:
             self.shutdown.add_step("end the preparation", self.preparation.stop)
 
@@ -154,7 +154,7 @@ class ChatService:
     async def _reply(self, message: Message, accept_language: str | None, request_id: str) -> Reply:
         began = clock.now()
         with deadline.within(message.deadline):
-            reply = await self.turns.begin(message, accept_language, request_id).reply()
+            reply = await self.streams.whole(self.turns.begin(message, accept_language, request_id))
         self._answered(began, reply)
         return reply
 
@@ -173,7 +173,7 @@ class ChatService:
             self.latest_mode = reply.mode
         self.feed.tell("answered", request_id=reply.request_id, mode=reply.mode, engine=reply.engine, took=took)
 
-    def _cut_streams_in_time(self) -> None:
+    def _cut_in_time(self) -> None:
         self.streams.cut_after(max(0.0, self.configuration.drain_timeout - _LAST_WORDS))
 
     @property

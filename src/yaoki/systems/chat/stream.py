@@ -1,8 +1,8 @@
 """Streams of replies as server-sent events: each ends with exactly one last event, whatever happens on the way (SPEC G3, H4).
 
 Each `data:` line is one JSON object: `{"delta": "..."}` as the text comes, then `{"done": true, ...}` with all that `POST /chat`
-answers. A caller that hangs up ends the work for it at once. Streams that still run when a drain is nearly over are cut, and say so
-in their last event.
+answers. A caller that hangs up ends the work for it at once. What is still being answered when a drain is nearly over is cut: a stream
+says so in its last event, and a reply in one piece says so too.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ HEARTBEAT = 15.0
 
 
 class Streams:
-    """The streams that run. For one event loop."""
+    """The streams that run, and the replies in one piece that are being made. `len`: the streams. For one event loop."""
 
     def __init__(self) -> None:
         self._writing: set[asyncio.Task[None]] = set()
+        self._replying: set[asyncio.Task[Any]] = set()
+        """The tasks of requests for replies in one piece."""
         self._cut = False
 
     def __len__(self) -> int:
@@ -64,14 +66,29 @@ class Streams:
             writing.cancel()
             await asyncio.wait({writing})
 
+    async def whole(self, turn: Turn) -> Reply:
+        """The reply of a turn in one piece, in the task that asks for it. It is cut when the streams are."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._replying.add(task)
+        try:
+            return await turn.reply()
+        except asyncio.CancelledError:
+            # A caller that hangs up meanwhile has cancelled it once more.
+            if not self._cut or task.uncancel():
+                raise
+            return turn.cut()
+        finally:
+            self._replying.discard(task)
+
     def cut_after(self, seconds: float) -> None:
-        """Cut the streams that still run after `seconds`. Called in the event loop."""
+        """Cut what is still being answered after `seconds`. Called in the event loop."""
         asyncio.get_running_loop().call_later(seconds, self._cut_now)
 
     def _cut_now(self) -> None:
         self._cut = True
-        for writing in self._writing:
-            writing.cancel()
+        for task in (*self._writing, *self._replying):
+            task.cancel()
 
     async def _write(self, turn: Turn, seconds: float, events: asyncio.Queue[str | Reply]) -> None:
         reply: Reply | None = None
