@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
 from yaoki.systems.repopool.detection import DISK_FULL
-from yaoki.systems.repopool.errors import CleanupError, GitOperationError
+from yaoki.systems.repopool.errors import CleanupError, GitOperationError, LockTimeoutError
 
 ONE, TWO = "workspace-web-slot1", "workspace-web-slot2"
 
@@ -87,3 +89,22 @@ def test_work_that_cannot_be_kept_stays_in_its_slot_until_there_is_space(manager
     (entry,) = manager.quarantine("web").entries()
     manager.quarantine("web").restore(entry.ticket, small_disk / "restored")
     assert (small_disk / "restored" / "work.bin").read_bytes() == work
+
+
+def test_a_lock_without_room_for_its_note_is_a_lock(
+    make_manager: Callable[..., PoolManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC W1: the note is for people; allocate and release are not refused for want of it."""
+
+    def no_room(lock: FileLock, note: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    manager = make_manager(slots=1)
+    monkeypatch.setattr(FileLock, "write", no_room)
+
+    slot = manager.allocate_slot("web")
+    (slot.slot_path / "work.txt").write_text("mine")
+    slot.release()
+    assert len(manager.quarantine("web").entries()) == 1
+    with manager.lock_manager.acquire_slot_lock(ONE), pytest.raises(LockTimeoutError):
+        manager.lock_manager.force_unlock(ONE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from yaoki.core import deadline
@@ -44,7 +44,9 @@ def exclusive(file: Path, *, timeout: float, slot_id: str | None = None) -> Iter
     descriptor = lock.descriptor
     assert descriptor is not None
     try:
-        lock.write({"pid": os.getpid()})
+        # On a full disk there may be no room for the note, which is no reason not to work.
+        with suppress(OSError):
+            lock.write({"pid": os.getpid()})
         yield descriptor
     finally:
         lock.release()
