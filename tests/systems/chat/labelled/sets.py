@@ -17,10 +17,12 @@ FOLDER = Path(__file__).parent
 class Half(StrEnum):
     """What a record may be used for: choosing weights, or reporting what the chosen ones are worth.
 
-    `DEVELOP` is for choosing too. `FRESH` was written by another stranger after the weights had been chosen, and only reports.
+    `DEVELOP` is for choosing too, and so are the further cache pairs `TUNE2`, written by someone who knew the cache. `FRESH` was written
+    by another stranger after the weights had been chosen, and only reports.
     """
 
     TUNE = "tune"
+    TUNE2 = "tune2"
     REPORT = "report"
     DEVELOP = "develop"
     FRESH = "fresh"
@@ -85,7 +87,7 @@ def cache_pairs() -> tuple[CachePair, ...]:
     """All of them, in the order of the files. A half or kind that is unknown: ValueError."""
     return tuple(
         CachePair(pair["before"], pair["now"], PairKind(kind), Half(half))
-        for half, kinds in _read("cache_pairs.toml", "fresh_cache_pairs.toml")
+        for half, kinds in _read("cache_pairs.toml", "further_cache_pairs.toml", "fresh_cache_pairs.toml")
         for kind, pairs in kinds.items()
         for pair in pairs
     )

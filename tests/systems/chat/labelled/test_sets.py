@@ -46,11 +46,12 @@ def test_g1_there_are_more_questions_to_choose_by_than_to_report_with() -> None:
 
 
 def test_g1_each_half_has_its_pairs_of_every_kind() -> None:
-    """SPEC G1: 10 paraphrases, 10 opposites and 15 pairs of other subjects, the odd one for choosing; 20 of each are fresh."""
+    """SPEC G1: 10 paraphrases, 10 opposites and 15 pairs of other subjects, the odd one for choosing; 50 more are for choosing too, 60 are fresh."""
     kinds = {half: Counter(pair.kind for pair in PAIRS if pair.half is half) for half in Half}
 
     assert kinds[Half.TUNE] == {PairKind.PARAPHRASE: 5, PairKind.OPPOSITE: 5, PairKind.OTHER_SUBJECT: 8}
     assert kinds[Half.REPORT] == {PairKind.PARAPHRASE: 5, PairKind.OPPOSITE: 5, PairKind.OTHER_SUBJECT: 7}
+    assert kinds[Half.TUNE2] == {PairKind.PARAPHRASE: 20, PairKind.OPPOSITE: 12, PairKind.OTHER_SUBJECT: 18}
     assert kinds[Half.FRESH] == {PairKind.PARAPHRASE: 20, PairKind.OPPOSITE: 20, PairKind.OTHER_SUBJECT: 20}
 
 
