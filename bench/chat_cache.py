@@ -1,8 +1,9 @@
 """Which questions the answer cache serves an earlier answer to: by words alone, and by meaning where an embedder is installed.
 
 Paraphrases should be served; opposites and other subjects never, nor, of the labelled questions, one for another that has different
-answers. The bounds were chosen on the half `tune`; the half `report` is what they are worth, and so are the `fresh` pairs of another
-stranger, written later. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures.
+answers. Words, phrases and the bound were chosen on the halves `tune`, `tune2` and `report`; what they are worth is told by the `fresh`
+pairs of a stranger alone. Run by `make bench-chat`, or `python -m bench.chat_cache --pairs` for every pair with its figures, or
+`--across` for every question of any set that is served to one that was not labelled as the same.
 """
 
 from __future__ import annotations
@@ -71,11 +72,32 @@ def others(half: Half) -> list[CachePair]:
     ]
 
 
+def across(embedder: Embedder | None) -> tuple[int, list[Compared]]:
+    """How many pairs of labelled questions are not labelled as the same, and those of them that are served all the same."""
+    labelled = cache_pairs()
+    same = {frozenset((pair.before, pair.now)) for pair in labelled if pair.kind.may_be_served}
+    texts = list(dict.fromkeys(text for pair in labelled for text in (pair.before, pair.now)))
+    texts += [question.text for question in questions() if question.text not in texts]
+    understood = [text for text in texts if embedder and embedder.understands(text)]
+    vectors = dict(zip(understood, embedder.embed(understood), strict=True)) if embedder else {}
+    asked = [(text, read(text), vectors.get(text)) for text in texts]
+    count, served = 0, []
+    for (text, one, mine), (another, other, theirs) in combinations(asked, 2):
+        if frozenset((text, another)) in same:
+            continue
+        count += 1
+        cosine = None if mine is None or theirs is None else float(mine @ theirs)
+        if may_share_an_answer(one, other, cosine):
+            served.append(Compared(CachePair(text, another, PairKind.OTHER_SUBJECT, Half.TUNE), one, other, cosine))
+    return count, served
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.chat_cache", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--pairs", action="store_true", help="print every pair: cosine, share of words, the guard that holds it apart"
     )
+    parser.add_argument("--across", action="store_true", help="print every two questions of any set that would share an answer")
     options = parser.parse_args(arguments)
     embedder = find_embedder(EmbeddingsConfiguration())  # type: ignore[call-arg]  # every field has a default
     print(
@@ -94,6 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         unlike = compare(others(half), embedder)
         by_words, by_meaning = sum(each.by_words for each in unlike), sum(each.by_meaning for each in unlike)
         print(f"{half:8}{'other answers':16}{len(unlike):7}{by_words:10}{'' if embedder is None else by_meaning:>12}")
+    if options.across:
+        count, served = across(embedder)
+        print(f"across all sets: {len(served)} of {count} pairs that were not labelled as the same would share an answer:")
+        for each in served:
+            print(f"    {each}")
     return 0
 
 

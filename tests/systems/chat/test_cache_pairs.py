@@ -5,6 +5,8 @@ The fresh pairs are measured there and not held here: what is held is mended unt
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 
 from tests.systems.chat.labelled.sets import CachePair, Half, PairKind, cache_pairs
@@ -30,8 +32,20 @@ def test_a_guard_holds_opposites_apart_however_near_they_sound(pair: CachePair) 
     assert disagreement(read(pair.before), read(pair.now)) is not None
 
 
+def test_no_question_of_another_pair_is_served() -> None:
+    """SPEC G3: nor any question that was labelled beside another."""
+    asked = [(number, read(text)) for number, pair in enumerate(PAIRS) for text in (pair.before, pair.now)]
+
+    served = [
+        (one.key, other.key)
+        for (mine, one), (theirs, other) in combinations(asked, 2)
+        if mine != theirs and may_share_an_answer(one, other)
+    ]
+    assert served == []
+
+
 def test_enough_paraphrases_are_served_by_words_alone() -> None:
-    """SPEC G3: at least 40 % of them where there are no embeddings."""
+    """SPEC G3: at least 40 % of them where there are no embeddings; more than half, in fact."""
     served = sum(may_share_an_answer(read(pair.before), read(pair.now)) for pair in PARAPHRASES)
 
-    assert served >= 0.4 * len(PARAPHRASES)
+    assert served >= 0.5 * len(PARAPHRASES)

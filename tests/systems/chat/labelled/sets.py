@@ -18,7 +18,8 @@ class Half(StrEnum):
     """What a record may be used for: choosing weights, or reporting what the chosen ones are worth.
 
     `DEVELOP` is for choosing too, and so are the further cache pairs `TUNE2`, written by someone who knew the cache. `FRESH` was written
-    by another stranger after the weights had been chosen, and only reports.
+    by another stranger after the weights had been chosen, and only reports. For the answer cache `REPORT` was used for choosing too, in
+    the end, and reports nothing more; for the retrieval it still does.
     """
 
     TUNE = "tune"

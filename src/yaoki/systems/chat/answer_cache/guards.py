@@ -6,19 +6,31 @@ with itself. Where a guard is wrong it costs a hit, never a wrong answer.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from yaoki.systems.chat.answer_cache.vocabulary import ADDS_LITTLE, FILLER, OPPOSITES, RELATIONS
+from yaoki.systems.chat.answer_cache.question import name_parts
+from yaoki.systems.chat.answer_cache.vocabulary import (
+    ADDS_LITTLE,
+    BACKWARDS,
+    FILLER,
+    LIGHT,
+    OPPOSITES,
+    RELATIONS,
+    STANDS_FOR,
+    SYMMETRIC,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yaoki.systems.chat.answer_cache.question import Question
 
-__all__ = ["GUARDS", "disagreement", "leans_on_what_was_said"]
+__all__ = ["GUARDS", "differing_words", "disagreement", "leans_on_what_was_said"]
 
 _QUANTITIES: Final = frozenset("many much long often big large fast far deep old".split())
 _ASKING: Final = frozenset("when where who".split())
+_OPEN: Final = frozenset("how what which".split())
 _WAYS: Final = frozenset({("is", "there"), ("is", "it"), ("does", "python"), ("are", "there")})
 """How one begins to ask for a way, though it sounds like yes or no."""
 _WHETHER: Final = frozenset("is are does do did was were will has have should must may shall ought".split())
@@ -30,8 +42,10 @@ _POINTING: Final = frozenset(
 )
 _GOING_ON: Final = frozenset("and but or so then why else".split())
 _JAPANESE_POINTING: Final = ("それ", "これ", "その", "この", "あれ", "では", "じゃあ", "もう", "他")
+_EXCLUDING: Final = frozenset().union(*OPPOSITES)
 _MUCH_IN_COMMON = 3
 _LONGEST_PHRASE = 12
+_MOST_ALTERNATIVES = 6
 _SHORT = 3
 """Fewer words about something than that are too few to say what is meant, behind "and …"."""
 
@@ -52,8 +66,11 @@ def same_numbers(one: Question, other: Question) -> bool:
 
 
 def same_names(one: Question, other: Question) -> bool:
-    """Both have the same identifiers, quoted code and operators, to the letter: `json.dump` is not `json.dumps`."""
-    return one.names == other.names
+    """Both have the same identifiers, quoted code and operators, to the letter: `json.dump` is not `json.dumps`.
+
+    The words of a name, each as the name has it, are as good as the name: "the gather of asyncio".
+    """
+    return _all_said(one.names - other.names, other) and _all_said(other.names - one.names, one)
 
 
 def same_intent(one: Question, other: Question) -> bool:
@@ -62,15 +79,23 @@ def same_intent(one: Question, other: Question) -> bool:
 
 
 def same_direction(one: Question, other: Question) -> bool:
-    """What goes from here to there in one does not go from there to here in the other; `of`, `in`, `than` likewise."""
+    """What goes from here to there in one does not go from there to here in the other; `of`, `in`, `than` likewise.
+
+    Of two alternatives that both name, a thread and a process perhaps, the same comes first, unless a relation or "between" says more.
+    """
     mine, theirs = _relations(one), _relations(other)
-    return not any(_reversed(way) for way in ((mine, theirs), (theirs, mine)))
+    if any(_reversed(way) for way in ((mine, theirs), (theirs, mine))):
+        return False
+    related = _pairs(mine) | _pairs(theirs)
+    return not any(
+        pair not in related and _first(one, pair) != _first(other, pair) for pair in _alternatives(one) & _alternatives(other)
+    )
 
 
 def no_opposites(one: Question, other: Question) -> bool:
     """Neither names what excludes something that the other names: on and off, first and last, mutable and immutable."""
     mine, theirs = set(one.terms), set(other.terms)
-    for choice in OPPOSITES:
+    for choice in OPPOSITES if (mine ^ theirs) & _EXCLUDING else ():
         if (mine & choice) and (theirs & choice) and (mine & choice) != (theirs & choice):
             return False
     only_mine, only_theirs = mine - theirs, theirs - mine
@@ -82,12 +107,20 @@ def same_subject(one: Question, other: Question) -> bool:
 
     Beside three words that both have, a word such as "items" may be added, and one word replaced by several is something else.
     """
-    mine, theirs = one.subject - other.subject, other.subject - one.subject
+    fewer, more = sorted(map(len, differing_words(one, other)))
     much = len(one.subject & other.subject) >= _MUCH_IN_COMMON
-    if much and (not mine or not theirs):
-        mine, theirs = mine - ADDS_LITTLE, theirs - ADDS_LITTLE
-    fewer, more = sorted((len(mine), len(theirs)))
     return more == 0 or fewer > 1 or (fewer == 1 and more > 1 and not much)
+
+
+def differing_words(one: Question, other: Question) -> tuple[frozenset[str], frozenset[str]]:
+    """What each of two questions speaks of and the other does not, without what only carries a request."""
+    both = one.subject & other.subject
+    mine, theirs = one.subject - both - LIGHT, other.subject - both - LIGHT
+    if len(both) >= _MUCH_IN_COMMON and (not mine or not theirs):
+        mine, theirs = mine - ADDS_LITTLE, theirs - ADDS_LITTLE
+    if len(mine) + len(theirs) <= 2 and (_stands_for(mine, theirs, other) or _stands_for(theirs, mine, one)):
+        return frozenset(), frozenset()
+    return mine, theirs
 
 
 GUARDS: Final[tuple[Callable[[Question, Question], bool], ...]] = (
@@ -116,15 +149,31 @@ def leans_on_what_was_said(question: Question) -> bool:
     return bool(_POINTING.intersection(words)) or goes_on or not question.subject
 
 
+def _stands_for(special: frozenset[str], general: frozenset[str], asked: Question) -> bool:
+    """Whether the one word that differs has a general verb in its place in `asked`, the question of `general`."""
+    if len(special) != 1:
+        return False
+    return any(word in asked.terms and special <= named and general <= {word} for word, named in STANDS_FOR.items())
+
+
+def _all_said(names: frozenset[str], question: Question) -> bool:
+    return all(_is_said(name, question) for name in names)
+
+
+def _is_said(name: str, question: Question) -> bool:
+    parts = name_parts(name)
+    return bool(parts) and all(part in question.plain and part not in FILLER for part in parts)
+
+
 def _intent(question: Question) -> str:
     words = question.plain
-    if "why" in words:
+    if "why" in words or words[:2] == ("how", "come") or words[:2] == ("what", "causes"):
         return "why"
     if words and words[0] in _ASKING:
         return words[0]
     if words[:1] == ("how",) and words[1:2] and words[1] in _QUANTITIES:
         return f"how {words[1]}"
-    if any(word in {"should", "must"} for word in words) and "how" not in words and "what" not in words:
+    if any(word in {"should", "must"} for word in words) and not _OPEN.intersection(words):
         return "whether"
     return "whether" if words and words[0] in _WHETHER and words[:2] not in _WAYS else "how"
 
@@ -138,6 +187,23 @@ def _reversed(way: tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]) 
     )
 
 
+def _pairs(relations: set[tuple[str, str, str]]) -> set[frozenset[str]]:
+    return {frozenset((left, right)) for _, left, right in relations}
+
+
+def _alternatives(question: Question) -> set[frozenset[str]]:
+    """Every two words of the question that exclude each other; none where the question treats them alike, or is Japanese."""
+    terms = _EXCLUDING.intersection(question.terms) - FILLER - {"get"}
+    if len(terms) < 2 or question.japanese or SYMMETRIC.intersection(question.terms):
+        return set()
+    chosen = (sorted(terms & choice)[:_MOST_ALTERNATIVES] for choice in OPPOSITES)
+    return {frozenset(pair) for named in chosen for pair in combinations(named, 2)}
+
+
+def _first(question: Question, pair: frozenset[str]) -> str:
+    return next(term for term in question.terms if term in pair)
+
+
 def _relations(question: Question) -> set[tuple[str, str, str]]:
     """Which thing stands in which relation to which: ("to", "string", "bytes") for "string to bytes" and "bytes from a string"."""
     return _japanese_relations(question) if question.japanese else _english_relations(question)
@@ -147,8 +213,8 @@ def _english_relations(question: Question) -> set[tuple[str, str, str]]:
     found: set[tuple[str, str, str]] = set()
     terms = question.terms
     for place, term in enumerate(terms):
-        backwards = term == "from"
-        relation = "to" if backwards else RELATIONS.get(term)
+        backwards = term in BACKWARDS
+        relation = BACKWARDS.get(term) or RELATIONS.get(term)
         if relation is None:
             continue
         near = relation == "of"
@@ -163,7 +229,7 @@ def _phrase(question: Question, terms: tuple[str, ...], *, near: bool) -> list[s
     """The words about things up to the next relation, the nearest first; only the nearest where `near`."""
     found: list[str] = []
     for term in terms[:_LONGEST_PHRASE]:
-        if term == "from" or (term in RELATIONS and term != "of"):
+        if term in BACKWARDS or (term in RELATIONS and term != "of"):
             break
         if term in question.subject:
             found.append(term)

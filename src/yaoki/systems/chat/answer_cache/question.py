@@ -7,37 +7,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from yaoki.systems.chat.answer_cache.phrases import in_single_words
 from yaoki.systems.chat.answer_cache.vocabulary import FILLER, JAPANESE_FILLER, NEGLIGIBLE, NUMBER_WORDS, canonical
 
-__all__ = ["Question", "read", "same_question"]
+__all__ = ["Question", "name_parts", "read", "same_question"]
 
 # Right behind a word alone: a mark that stands by itself may be what the question is about.
 _END_MARKS = re.compile(r"(?<=\w)[?!.。]+$")
 
-_PHRASES: Final = (
-    (re.compile(r"\b(can)(?:not|['’]?t)\b", re.IGNORECASE), r"\1 not"),
-    (re.compile(r"\bwon['’]t\b", re.IGNORECASE), "will not"),
-    (re.compile(r"(?<=\w)n['’]t\b", re.IGNORECASE), " not"),
-    (re.compile(r"['’](?:s|re|ve|ll|d|m)\b", re.IGNORECASE), ""),
-    (re.compile(r"\bnon-?(?=[a-z]{4})", re.IGNORECASE), "not "),
-    (re.compile(r"\bwithout (?:changing|modifying|altering|losing)\b", re.IGNORECASE), "keep"),
-    # A word that is also Python's is a name where it is called one.
-    (
-        re.compile(
-            r"\b(with|for|in|is|not|as|from|if|and|or|while|else|except) (?:statement|keyword|operator|loop|clause|block)\b",
-            re.IGNORECASE,
-        ),
-        r"`\1`",
-    ),
-    (re.compile(r"(?<=\w) (?:statement|keyword)\b", re.IGNORECASE), ""),
-    (re.compile(r"\bnumber of (?:elements|items|entries|members)\b", re.IGNORECASE), "length"),
-    (re.compile(r"\bnumber of\b", re.IGNORECASE), "count"),
-    (re.compile(r"\b(?:at the same time|at once|in parallel)\b", re.IGNORECASE), "concurrent"),
-    (re.compile(r"\bgo(?:ing)? (?:through|over)\b", re.IGNORECASE), "iterate"),
-    (re.compile(r"\bfind out (?:if|whether)\b", re.IGNORECASE), "check"),
-    (re.compile(r"\b(lower|upper)[ -]case\b", re.IGNORECASE), r"\1case"),
-    (re.compile(r"\bget rid of\b", re.IGNORECASE), "remove"),
-)
 _KANJI: Final = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(
     r"(?P<quoted>`+[^`]+`+)"
@@ -48,6 +25,8 @@ _TOKEN = re.compile(
     r"|(?P<symbol>[^\w\s.,;'\"’‘“”()、。「」・…?!-]+|(?<!\S)[?!()\-.]+(?!\S)|[=!<>-]=|->)",
 )
 _LIKE_CODE = re.compile(r"_|[a-z][A-Z]|[A-Z]{2,}[a-z]{2,}|[^\W\d]\d|\d[^\W\d]")
+_NUMBERED = re.compile(r"[A-Za-z]+\d+")
+_PART = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[^\W\d_A-Z]+\d*")
 _ABBREVIATION = re.compile(r"(?:[a-z]\.)+[a-z]", re.IGNORECASE)
 _NEGATIONS: Final = frozenset("not no never none neither nor nobody nothing without unless except".split())
 _JAPANESE_NEGATION = re.compile(r"(?:ない|なく|なかっ|なけれ|ませ[んぬ]|ずに|なし|ぬ$)")
@@ -88,14 +67,16 @@ def same_question(question: str) -> str:
     return first.lower() + space + rest if space and first.isalpha() and first[1:].islower() else first + space + rest
 
 
+def name_parts(name: str) -> tuple[str, ...]:
+    """The words that a name is made of, in small letters: `json.loads` of json and loads, `KeyError` of key and error."""
+    return tuple(part.casefold() for part in _PART.findall(name))
+
+
 def read(question: str) -> Question:
     """The question as it is compared. Never raises, whatever the text."""
     key = same_question(question)
     reader = _Reader()
-    text = key
-    for found, instead in _PHRASES:
-        text = found.sub(instead, text)
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(in_single_words(key)):
         reader.take(match.lastgroup or "", match.group())
     return Question(
         key,
@@ -146,15 +127,13 @@ class _Reader:
             # A decorator is the same with its mark and without.
             self._word(piece[1:])
         else:
-            name = piece.strip("`").removesuffix("()").strip()
-            self.names.add(name)
-            self._say(name.casefold())
+            self._name(piece.strip("`").removesuffix("()").strip())
         self._before = kind
 
     def _word(self, word: str) -> None:
         if _LIKE_CODE.search(word):
-            self.names.add(word)
-            self._say(word.casefold())
+            # Base64 is base64, as KeyError is not keyerror.
+            self._name(word.casefold() if _NUMBERED.fullmatch(word) else word)
             return
         plain = word.casefold()
         self.plain.append(plain)
@@ -168,6 +147,11 @@ class _Reader:
             term = canonical(plain)
             # `from` and the like are compared as relations; "sort" is a verb even where "sort of" would be none.
             self._say(plain if plain in FILLER else term, silent=plain in FILLER or term in FILLER)
+
+    def _name(self, name: str) -> None:
+        self.names.add(name)
+        for part in name_parts(name) or (name.casefold(),):
+            self._say(canonical(part))
 
     def _hiragana(self, run: str) -> None:
         if _JAPANESE_NEGATION.search(_JAPANESE_POLITE.sub("", run)):

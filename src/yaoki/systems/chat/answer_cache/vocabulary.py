@@ -5,31 +5,36 @@ Written for questions about programming, in English and Japanese. English words 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from yaoki.systems.chat.vector.words import stem
 
 __all__ = [
     "ADDS_LITTLE",
+    "BACKWARDS",
     "CANONICAL",
     "FILLER",
     "JAPANESE_FILLER",
+    "LIGHT",
     "NEGLIGIBLE",
     "NUMBER_WORDS",
     "OPPOSITES",
     "RELATIONS",
+    "STANDS_FOR",
+    "SYMMETRIC",
     "canonical",
 ]
 
 # One line, one meaning; the first word stands for all. Words of different lines of _EXCLUDING never share a line here.
 _SYNONYMS = """
-    remove delete drop eliminate discard erase strip rid
-    make made create build built construct generate produce
+    remove delete drop eliminate discard erase strip trim rid
+    make made create build built construct generate produce implement
     search locate lookup seek
     get find found obtain retrieve fetch grab compute calculate determine
     check test verify detect
-    convert turn transform translate change cast
-    join concatenate combine merge
+    convert conversion turn transform translate change cast
+    join concatenate concat combine merge
     split divide separate
     sort order arrange
     dict dictionary dictionaries mapping
@@ -40,25 +45,26 @@ _SYNONYMS = """
     directory folder dir
     duplicate repeated repetition double dupe
     element item entry member
-    start begin launch
+    start begin launch spawn
     finish complete
-    stop quit halt terminate kill cancel abort
+    stop quit exit halt terminate kill cancel abort
     keep preserve maintain retain
     run ran execute
     print display show
     function func
-    argument arg parameter param
+    argument arg parameter param option
     exception error
     raise throw thrown
     catch handle
     copy clone
     iterate loop traverse walk
     invoke call
-    count number amount
+    count number amount frequency frequencies
     random randomly
     empty blank
     parse interpret
-    replace substitute swap
+    replace substitute
+    swap exchange
     limit restrict cap
     wait await
     big large huge
@@ -70,7 +76,7 @@ _SYNONYMS = """
     length size
     whitespace space
     define declare
-    every each
+    every each all
     log logging
     environment env
     variable var
@@ -85,12 +91,12 @@ _SYNONYMS = """
     mean average
     whole entire
     url link
-    config configuration
+    config configuration configure setup
     difference differ distinguish distinction
     exist existence exists
     temporary temp tmp
     subclass derive inherit
-    happen occur
+    happen occur occurrence appear
     character char letter
     write written wrote save store persist
     send sent
@@ -100,6 +106,25 @@ _SYNONYMS = """
     read load
     reuse recycle
     flatten unnest
+    select pick choose
+    ignore suppress swallow
+    chunk piece part portion batch segment
+    capitalize capital
+    traceback backtrace
+    compare comparison
+    total sum
+    index position
+    regex regexp
+    initialize init
+    database db
+    repository repo
+    documentation docs doc
+    subdirectory subdirectories subfolder
+    contain contains
+    venv virtualenv
+    modulo modulus remainder
+    indent indentation
+    frequent often
     safe safely
 """
 
@@ -111,6 +136,19 @@ _EXCLUDING = """
     increment decrement
     allow deny forbid prevent
     first last second third
+    first every
+    exist missing
+    connect disconnect
+    attach detach
+    succeed fail
+    ancestor descendant
+    import reload
+    commit rollback
+    put take
+    function coroutine
+    subscribe publish
+    request response
+    forward backward
     min max mean median mode sum variance
     first last middle
     longest shortest
@@ -262,8 +300,8 @@ _FILLER = """
     possibly preferred proper properly pythonic python recommended s same shall should simple simplest simply so some someone
     something standard that the their them then there these they thing this those to try trying us use used using usual
     via want was way we were what which who will with within work would you your yours exactly ideal idiomatic
-    thank thanks given existing tell see whether explain
-    over through across along during inside like per certain particular specific now when while where between
+    thank thanks given existing tell see whether explain describe example snippet tutorial syntax approach technique
+    until today over through across along during inside like per certain particular specific now when while where between
 """
 
 NUMBER_WORDS: Final = {
@@ -271,14 +309,16 @@ NUMBER_WORDS: Final = {
 } | {"zero": "0", "hundred": "100", "thousand": "1000", "twice": "2"}
 """`one` is no number here: as often as not it is a pronoun."""
 
-RELATIONS: Final = {
-    **dict.fromkeys(("to", "into", "onto", "as"), "to"),
-    **dict.fromkeys(("in", "inside", "within"), "in"),
-    **{each: each for each in "of before after over under than by with without for on against per above below like".split()},
-}
-"""What stands between two things and tells which is which. `from` is `to`, read backwards."""
-
 JAPANESE_FILLER: Final = frozenset("方法 方 何 教 使 使用 場合 知 中 事 物 人 良 一番 必要 簡単 出来 例 仕方 手順 用".split())
+
+_WHOLE: Final = frozenset({"https"})
+"""Words whose ending is no ending."""
+
+_NOUN_ENDINGS: Final = ("ion", "ment", "al")
+"""What makes a noun of a verb: `deletion`, `measurement`, `removal`."""
+
+_BRITISH: Final = re.compile(r"(?<=\w{4})is(?=(?:e|es|ed|er|ing|ation)$)")
+"""As in `serialise`; what comes of `promise` is no word, and the same for all forms of it."""
 
 CANONICAL: Final = {
     stem(word): stem(line.split()[0]) for line in _SYNONYMS.splitlines() if line.strip() for word in line.split()
@@ -287,10 +327,26 @@ CANONICAL: Final = {
 
 
 def canonical(word: str) -> str:
-    """What stands for a word: the same for every form of it, and for every word that means the same."""
-    stemmed = stem(word)
-    return CANONICAL.get(stemmed, stemmed)
+    """What stands for a word: the same for every form and spelling of it, and for every word that means the same."""
+    stemmed = word if word in _WHOLE else stem(_BRITISH.sub("iz", word))
+    if stemmed in CANONICAL:
+        return CANONICAL[stemmed]
+    verbs = (stemmed.removesuffix(ending) for ending in _NOUN_ENDINGS if stemmed.endswith(ending))
+    return next((CANONICAL[verb] for verb in verbs if verb in CANONICAL), stemmed)
 
+
+RELATIONS: Final = {
+    **dict.fromkeys(("to", "into", "onto", "as"), "to"),
+    **dict.fromkeys(("in", "inside", "within"), "in"),
+    **{each: each for each in "of before after over under than by with without for on against per above below like".split()},
+}
+"""What stands between two things and tells which is which."""
+
+SYMMETRIC: Final = frozenset({"and", "or", "between", canonical("difference"), canonical("compare")})
+"""Beside these it says nothing which of two things is named first."""
+
+BACKWARDS: Final = {"from": "to", canonical("contain"): "in"}
+"""What stands for one of them, read backwards."""
 
 FILLER: Final = frozenset(stem(word) for word in _FILLER.split()) | {"running", "existing", "given", "current"}
 """Stems, and some whole words, that make a question out of a subject; and relations, which are compared by themselves."""
@@ -300,8 +356,19 @@ NEGLIGIBLE: Final = frozenset(
 )
 """What says nothing beside two words that do: "which function sorts a list"."""
 
-ADDS_LITTLE: Final = frozenset(canonical(word) for word in "all every element object method module application".split())
+ADDS_LITTLE: Final = frozenset(
+    canonical(word) for word in "every element object method module application type happen new own".split()
+)
 """What may be added where the rest, three words or more, is the same: "the items of"."""
+
+LIGHT: Final = frozenset(canonical(word) for word in "want select contain".split())
+"""Verbs that only carry a request: "pick an item at random" asks for "a random item"."""
+
+STANDS_FOR: Final = {
+    canonical(general): frozenset(canonical(word) for word in special.split())
+    for general, special in (("get", "read load access"), ("make", "convert define"))
+}
+"""A general verb to those that it may stand for where everything else is the same: "get" and "read" an environment variable."""
 
 OPPOSITES: Final = tuple(
     frozenset(canonical(word) for word in line.split()) for line in _EXCLUDING.splitlines() if line.strip()
