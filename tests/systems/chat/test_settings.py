@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from yaoki.cli.commands import app
+from yaoki.core.faults.errors import ConfigurationError
 from yaoki.service.configuration import load
 from yaoki.systems.chat.configuration import ChatConfiguration
 from yaoki.systems.chat.embeddings.endpoint import EndpointEmbedder
@@ -75,3 +76,25 @@ def test_a_models_address_implies_none_for_embeddings(url: str) -> None:
     """SPEC G1: documents are sent to an endpoint only where it was named for that."""
     assert not isinstance(find_embedder(ChatConfiguration(llm_url=url)), EndpointEmbedder)
     assert isinstance(find_embedder(ChatConfiguration(embeddings_url=url)), EndpointEmbedder)
+
+
+@pytest.mark.parametrize("name", ["vector_url", "llm_url", "embeddings_url"])
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "x:1", "http://me:secret@x", "http://x?a=b", "http://x:99999"])
+def test_an_address_that_is_none_is_refused(name: str, url: str) -> None:
+    """SPEC X5: the same rule for each, and the field is named."""
+    with pytest.raises(ConfigurationError, match=name):
+        load(ChatConfiguration, section="chat", environ={f"YAOKI_CHAT_{name.upper()}": url})
+
+
+@pytest.mark.parametrize("name", ["llm_api_key", "embeddings_api_key"])
+def test_a_key_that_fits_no_header_is_refused(name: str) -> None:
+    """SPEC X5: and is not repeated."""
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        load(ChatConfiguration, section="chat", environ={f"YAOKI_CHAT_{name.upper()}": "two words"})
+    assert "two words" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["vector_url", "llm_url", "embeddings_url", "llm_api_key", "embeddings_api_key"])
+def test_an_empty_text_is_unset(name: str) -> None:
+    """SPEC X5: as files of an environment often have it."""
+    assert getattr(load(ChatConfiguration, section="chat", environ={f"YAOKI_CHAT_{name.upper()}": ""}), name) is None

@@ -6,29 +6,13 @@ The two timeouts are the whole budget of a dependency in one request, retries an
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
+from yaoki.systems.chat.setting_types import ApiKey, Seconds, Url
 
 __all__ = ["ChatConfiguration"]
-
-
-def _checked_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an address such as http://127.0.0.1:8080")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must have no user, query or fragment")
-    # Raises for a port that is none.
-    _ = parts.port
-    return text.rstrip("/")
-
-
-Url = Annotated[str, AfterValidator(_checked_url)]
-Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
 
 
 class ChatConfiguration(EmbeddingsConfiguration):
@@ -46,18 +30,18 @@ class ChatConfiguration(EmbeddingsConfiguration):
     )
     data_dir: Path | None = Field(None, description="Where the index and the token are kept; unset: the user's data directory")
 
-    vector_url: Url | None = Field(
+    vector_url: Url = Field(
         None, description="The root of a search service, asked at /search; unset: the search of this process"
     )
     vector_timeout: Seconds = Field(3.0, description="The whole budget of the search in one request, retries included")
     vector_attempt_timeout: Seconds | None = Field(
         None, description="One attempt of the search; unset: 1 s, or a third of the budget"
     )
-    llm_url: Url | None = Field(
+    llm_url: Url = Field(
         None, description="An OpenAI-compatible endpoint, its root or its /v1; unset: the built-in answerer, without a model"
     )
     llm_model: str = Field("default", min_length=1, max_length=500, description="The model that the endpoint is asked for")
-    llm_api_key: SecretStr | None = Field(None, description="The bearer token of the endpoint; never logged")
+    llm_api_key: ApiKey = Field(None, description="The bearer token of the endpoint; never logged")
     llm_timeout: Seconds = Field(30.0, description="The whole budget of the answerer in one request, retries included")
     llm_attempt_timeout: Seconds | None = Field(
         None, description="One attempt of the answerer; unset: the whole budget for a model, and 2 s for the built-in one"
@@ -106,18 +90,6 @@ class ChatConfiguration(EmbeddingsConfiguration):
         `local`: the built-in one, which takes milliseconds.
         """
         return self.llm_attempt_timeout or (min(2.0, self.llm_timeout / 3.0) if local else None)
-
-    @field_validator("vector_url", "llm_url", "llm_api_key", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("llm_api_key")
-    @classmethod
-    def _key_fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not all("!" <= each <= "~" for each in key.get_secret_value()):
-            raise ValueError("must be printable ASCII characters without spaces")
-        return key
 
     @model_validator(mode="after")
     def _attempts_fit(self) -> ChatConfiguration:

@@ -16,6 +16,7 @@ from tests.systems.chat.small_library import small_sources
 from yaoki.chaos.faults import Drip, Fault, Hang, Refuse, Reset, Status, Truncate
 from yaoki.chaos.proxy import FaultProxy
 from yaoki.chaos.threaded import ThreadedFaultProxy
+from yaoki.observe.secrecy import cleaned
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError
 from yaoki.systems.chat.embeddings.endpoint import EndpointEmbedder
 from yaoki.systems.chat.vector import embedding_store
@@ -65,14 +66,15 @@ def test_g1_root_and_v1_are_both_right(make: Make, server: EmbeddingsServer, suf
 
 
 def test_g1_the_key_is_in_no_message(make: Make, server: EmbeddingsServer) -> None:
-    """SPEC X5: nor in the embedder's name, which is stored."""
+    """SPEC X5: nor in the embedder's name, which is stored; logs hide it."""
     server.status = 401
-    embedder = make(f"http://me:pass@127.0.0.1:{server.port}", api_key="secret")
+    embedder = make(f"http://me:pass@127.0.0.1:{server.port}", api_key="sk-very-secret")
 
     with pytest.raises(EmbeddingError) as raised:
         embedder.embed(["x"])
 
     assert "secret" not in f"{raised.value}{raised.value.__cause__}{embedder.name}"
+    assert cleaned("the key sk-very-secret") == "the key ***"
     assert "pass" not in embedder.name
 
 

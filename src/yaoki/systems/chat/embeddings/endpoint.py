@@ -18,6 +18,7 @@ from yaoki.core.clock import clock
 from yaoki.core.pipeline.pipeline import Pipeline
 from yaoki.core.policies.breaker import CircuitBreaker
 from yaoki.core.policies.timeout import Timeout
+from yaoki.observe.secrecy import hide
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError, unit_rows
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ _MOST_DIMENSIONS = 16_384
 
 
 class EndpointEmbedder:
-    """The endpoint at `url`, its root or its `/v1`. Safe for many threads. `close` gives its connections back.
+    """The endpoint at `url`, its root or its `/v1`. Safe for many threads. `close` gives its connections back. `api_key` is
+    hidden from the logs.
 
     `timeout`: seconds for one call, all in all. After 5 failures in a row it is left alone for 30 s.
     """
@@ -44,7 +46,10 @@ class EndpointEmbedder:
         self._model = model
         self.name = f"{model} at {urlsplit(root).netloc.rpartition('@')[2]}"
         self._timeout = timeout
-        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        headers = {}
+        if api_key is not None:
+            hide(api_key)
+            headers["Authorization"] = f"Bearer {api_key}"
         # No proxy of the environment, no redirects: the key goes where it was meant to go.
         self._client = httpx.Client(headers=headers, trust_env=False, timeout=timeout)
         self.pipeline = Pipeline(
