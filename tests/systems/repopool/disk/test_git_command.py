@@ -113,6 +113,14 @@ def test_w1_git_that_is_missing_or_too_old_is_said_clearly(tmp_path: Path) -> No
         Git(program=script(tmp_path, "echo git version 2.30.9")).check_version()
 
 
+def test_f6_a_failure_names_the_command_and_not_a_setting_of_it(tmp_path: Path) -> None:
+    """SPEC F6: `git -c name=value status` is a status."""
+    git = Git(program=script(tmp_path, "exit 3"))
+
+    with pytest.raises(GitOperationError, match=r"^git status ended with 3"):
+        git.run(None, ["-c", "core.bigFileThreshold=1", "--no-pager", "status"])
+
+
 @pytest.mark.parametrize(
     ("said", "failure"),
     [
@@ -131,6 +139,7 @@ def test_w1_git_that_is_missing_or_too_old_is_said_clearly(tmp_path: Path) -> No
         ("remote: Repository not found.", Failure.PERMANENT),
         ("fatal: write error: No space left on device", Failure.NO_SPACE),
         ("error: file write error: Disk quota exceeded\nfatal: unable to write sha1", Failure.NO_SPACE),
+        ("fatal: sha1 file '/x/objects/pack/tmp_pack_1' write error. Out of diskspace", Failure.NO_SPACE),
         ("error: object file .git/objects/aa/bb is empty\nfatal: loose object aabb (stored in x) is corrupt", Failure.CORRUPT),
         ("fatal: index file corrupt", Failure.CORRUPT),
         ("error: bad signature 0x00000000\nfatal: index file corrupt", Failure.CORRUPT),

@@ -315,7 +315,9 @@ def _failed(arguments: Sequence[str], code: int | None, stderr: str, seconds: fl
 
 
 def _said(arguments: Sequence[str]) -> str:
-    return next((word for word in arguments if not word.startswith("-")), "")
+    """The name of the command: the first word that is neither an option nor the setting behind `-c`."""
+    before = ("", *arguments)
+    return next((word for last, word in zip(before, arguments, strict=False) if not word.startswith("-") and last != "-c"), "")
 
 
 def _quoted(folder: Path) -> str:

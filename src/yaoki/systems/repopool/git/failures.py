@@ -14,7 +14,7 @@ from yaoki.systems.repopool.errors import Failure
 __all__ = ["classified", "way_out"]
 
 _TABLE: tuple[tuple[Failure, str], ...] = (
-    (Failure.NO_SPACE, r"No space left on device|Disk quota exceeded|out of disk space|File too large"),
+    (Failure.NO_SPACE, r"No space left on device|Disk quota exceeded|[Oo]ut of disk ?space|File too large"),
     (
         Failure.AUTH,
         (
