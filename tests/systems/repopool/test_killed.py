@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from yaoki.systems.repopool import PoolManager, SlotState
+from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.quarantine import Quarantine
 
 pytestmark = pytest.mark.pool
@@ -93,5 +95,32 @@ def test_a_recovery_that_was_killed_is_continued(make_manager: Make, pool_origin
     manager = make_manager(slots=1)
     kill(manager, pool_origin, "recover", commands)
 
+    works(manager, 1)
+    assert is_kept(manager.quarantine("web"), tmp_path, "mine")
+
+
+def test_a_slot_that_kills_every_recovery_is_isolated_with_its_reason(make_manager: Make, tmp_path: Path) -> None:
+    """SPEC H3: after three deaths it is out of use, for people too, until it is asked for; its work is kept."""
+    manager = make_manager(slots=1)
+    child = os.fork()
+    if child == 0:
+        (manager.allocate_slot("web").slot_path / "work.txt").write_text("mine")
+        os._exit(0)
+    os.waitpid(child, 0)
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            Git.run = lambda *_, **__: os.kill(os.getpid(), 9)  # type: ignore[assignment, method-assign, return-value]
+            manager.auto_recover()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+
+    manager.auto_recover()
+
+    slot = manager.get_slot("workspace-web-slot1")
+    assert slot.state is SlotState.ERROR
+    assert "interrupted 3 times" in slot.metadata["isolation_reason"]
+    assert slot.metadata["suggested_command"]
+    assert manager.recover_slot(slot.slot_id, force=True)
     works(manager, 1)
     assert is_kept(manager.quarantine("web"), tmp_path, "mine")

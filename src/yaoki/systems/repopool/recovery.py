@@ -252,7 +252,8 @@ class PoolRecovery:
         slot = self._resources.store.slot(isolation.subject)
         if slot is None or slot.state is SlotState.ALLOCATED:
             return
-        if slot.state is SlotState.CLEANING and self._taken.get(slot.slot_id) != slot.fence:
+        ours = self._taken.get(slot.slot_id) == slot.fence
+        if slot.state is SlotState.CLEANING and not ours and not self._resources.owner_of(slot).dead:
             return
         trouble = self._troubles.get(slot.slot_id)
         category = isolation.category or ("" if trouble is None else classify(trouble).category.value)
