@@ -53,7 +53,7 @@ def settle(manager: PoolManager) -> None:
     found = manager.detect_corrupted_slots()
     done = manager.auto_recover()
     assert done["errors"] == []
-    assert done["corrupted_recovered"] + done["corrupted_isolated"] == len(found)
+    assert done["corrupted_recovered"] + done["corrupted_isolated"] == len(found), [slot.metadata for slot in found]
     if manager.get_pool("web").get_allocated_slots():
         # Of whoever had it nobody knows whether he lives, since what was said of him was damaged.
         manager.auto_recover(max_allocation_hours=0, force_release_long_allocated=True)

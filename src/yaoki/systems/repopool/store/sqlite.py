@@ -204,8 +204,11 @@ class SqliteStore:
             )
             self._check(connection, slot_id, fence, changed)
             if recovered:
-                connection.execute(f"UPDATE slots SET {MENDED} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
                 connection.execute(f"UPDATE slots SET {_NO_ISOLATION} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
+            offered = self._read(connection, slot_id)
+            if not recovered and offered.state is not SlotState.ERROR:
+                return offered
+            connection.execute(f"UPDATE slots SET {MENDED} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
             return self._read(connection, slot_id)
 
     def isolate(self, slot_id: str, fence: int, isolation: SlotIsolation) -> Slot:
