@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from yaoki.core.faults.category import Severity
@@ -40,6 +43,9 @@ LITTLE = 2 * 1024 * 1024
 
 TIER = 2
 """How deep slots and mirrors are checked: files, the commit and the status, checksums of packs that have changed."""
+
+AT_ONCE = min(os.cpu_count() or 1, 8)
+"""How many slots are looked at at the same time."""
 
 
 class Detection:
@@ -97,19 +103,29 @@ class Detection:
     # --- inside
 
     def _corrupted(self, only: str | None) -> Iterator[tuple[Slot, str]]:
+        slots = [slot for slot in self._resources.store.slots() if only in (None, slot.slot_id)]
         mirrors: dict[str, str] = {}
-        for slot in self._resources.store.slots():
-            if only not in (None, slot.slot_id):
-                continue
-            if slot.state is SlotState.ERROR:
-                yield slot, str(slot.metadata.get("isolation_reason", "it is in ERROR"))
-            elif slot.state is SlotState.AVAILABLE:
-                if slot.repo_name not in mirrors:
-                    mirrors[slot.repo_name] = self._damage_of_mirror(slot)
-                why = mirrors[slot.repo_name] or self.damage(slot)
+        for slot in slots:
+            if slot.state is SlotState.AVAILABLE and slot.repo_name not in mirrors:
+                mirrors[slot.repo_name] = self._damage_of_mirror(slot)
+        threads = ThreadPoolExecutor(min(len(slots), AT_ONCE) or 1, "yaoki-pool-check")
+        try:
+            # Most of a check is a git process that we wait for. Each has the deadline of the caller.
+            looks = [threads.submit(copy_context().run, self._corruption_of, slot, mirrors) for slot in slots]
+            for slot, look in zip(slots, looks, strict=True):
+                why = look.result()
                 # Whoever has got the slot meanwhile has checked it, and works in it now.
-                if why and self._unchanged(slot):
+                if why and (slot.state is SlotState.ERROR or self._unchanged(slot)):
                     yield slot, why
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _corruption_of(self, slot: Slot, mirrors: dict[str, str]) -> str:
+        if slot.state is SlotState.ERROR:
+            return str(slot.metadata.get("isolation_reason", "it is in ERROR"))
+        if slot.state is not SlotState.AVAILABLE:
+            return ""
+        return mirrors[slot.repo_name] or self.damage(slot)
 
     def damage(self, slot: Slot, tier: int = TIER) -> str:
         """What is damaged in the files of a slot that nobody has, in words; "" if nothing is."""

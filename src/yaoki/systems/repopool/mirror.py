@@ -79,6 +79,7 @@ class Mirror:
         self.address = address
         self.git = git
         self.ttl = ttl
+        self._followed: tuple[str, dict[str, list[int]]] | None = None
 
     @property
     def folder(self) -> Path:
@@ -264,7 +265,7 @@ class Mirror:
         """
         found = self._check_files()
         if not found and tier >= 1:
-            found = self._ask_git(["rev-list", "--objects", "--quiet", f"{self.base().commit}^{{tree}}"], "")
+            found = self._check_base()
         if not found and tier >= 2:
             found = self._check_packs()
         if not found and tier >= 3:
@@ -296,6 +297,16 @@ class Mirror:
             if name.endswith(".idx") and f"{name[:-4]}.pack" not in names:
                 return f"{name[:-4]}.pack is missing"
         return ""
+
+    def _check_base(self) -> list[Damage]:
+        """Whether all files of the base are there; asked once as long as the same packs hold them."""
+        asked = self.base().commit, self._stamps()
+        if asked == self._followed:
+            return []
+        found = self._ask_git(["rev-list", "--objects", "--quiet", f"{asked[0]}^{{tree}}"], "")
+        if not found and not any(self.objects.glob("[0-9a-f][0-9a-f]")):
+            self._followed = asked
+        return found
 
     def _changed(self) -> str:
         """A pack that was whole, and is gone or another one now: what is under its name is read. Otherwise only looked at."""

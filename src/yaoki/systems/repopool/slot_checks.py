@@ -174,12 +174,23 @@ def _asked(git: Git, slot: SlotLayout, words: list[str], borrow: list[Path]) -> 
 
 def locks_in(git_dir: Path) -> list[str]:
     """The `*.lock` files of git, relative, also under refs. Folders that are links are not entered: they lead out of it."""
-    found = [path for path in git_dir.glob("*.lock") if not path.is_dir()]
-    parts = [git_dir / "refs", git_dir / "logs"]
-    if is_folder(git_dir / "objects"):
-        parts.append(git_dir / "objects" / "info")
-    found += [path for part in parts if is_folder(part) for path in part.rglob("*.lock") if not path.is_dir()]
-    return sorted(path.relative_to(git_dir).as_posix() for path in found)
+    found: list[str] = []
+    parts = ["refs", "logs", *(["objects/info"] if is_folder(git_dir / "objects") else [])]
+    waiting = ["", *(part for part in parts if is_folder(git_dir / part))]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(git_dir / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        if folder:
+                            waiting.append(path)
+                    elif path.endswith(".lock") and not entry.is_dir():
+                        found.append(path)
+        except OSError:
+            continue
+    return sorted(found)
 
 
 def _damage(slot: SlotLayout, kind: DamageClass, detail: str) -> Damage:
