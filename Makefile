@@ -11,7 +11,7 @@ EDITABLE := install --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run outage test test-browser test-chat load-chat test-pool test-driver coverage check format lint types imports bench bench-chat bench-smoke api-snapshot docs build lock clean
+.PHONY: help run outage test test-browser test-chat load-chat test-pool test-driver coverage check format lint types imports bench bench-chat bench-pool bench-smoke api-snapshot docs build lock clean
 
 help:
 	@echo "make run           the chat: ask about Python, break a part of it, and see what you still get (ARGS: options of yaoki up)"
@@ -20,13 +20,14 @@ help:
 	@echo "make test-browser  the tests in a browser; they need Chromium"
 	@echo "make test-chat     the chat under every fault, killed parts and three times its load (five minutes)"
 	@echo "make load-chat     the last of these for a whole minute, with figures"
-	@echo "make test-pool     many processes on one repo pool, killed and forced out; its commands and its watch as processes (two minutes)"
+	@echo "make test-pool     many processes on one repo pool, killed and forced out; its commands and its watch; every kind of work and damage (four minutes)"
 	@echo "make test-driver   the unit tests without generated code (YAOKI_COMPILE=0)"
 	@echo "make coverage      every test, and the lines that none of them ran"
 	@echo "make check         format, lint, types, import contracts"
 	@echo "make format        rewrite files as 'make check' wants them"
 	@echo "make bench         measure Yaoki beside its peers"
 	@echo "make bench-chat    the chat: what is found and refused, earlier answers, what its pipelines cost"
+	@echo "make bench-pool    the repo pool beside git itself: leases, dirty slots, recovery, many processes, many slots"
 	@echo "make bench-smoke   that it can be measured, quickly and without the peers"
 	@echo "make api-snapshot  accept the present public names and signatures as intended"
 	@echo "make docs          the documentation's site, in site/"
@@ -135,6 +136,9 @@ bench-chat: $(VENV)/.dev
 	$(PY) -m bench.chat_vector
 	$(PY) -m bench.chat_cache
 	$(PY) -m bench.chat_chain
+
+bench-pool: $(VENV)/.dev
+	$(PY) -m bench.pool $(ARGS)
 
 api-snapshot: $(VENV)/.dev
 	$(PY) -m tests.unit.house.public_api

@@ -91,7 +91,7 @@ ALWAYS = {"released", "killed", "forced"}
 CASES = [
     pytest.param(end, seed, id=f"{end} {seed}", marks=() if end.name in ALWAYS and not seed else pytest.mark.pool)
     for end in ENDS
-    for seed in range(4)
+    for seed in range(3)
 ]
 
 
