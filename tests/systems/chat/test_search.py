@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,8 +10,10 @@ import httpx
 import pytest
 
 from tests.systems.chat.scripted import answering
+from yaoki.systems.chat.configuration import ChatConfiguration
 from yaoki.systems.chat.http_service import WrongPayloadError
-from yaoki.systems.chat.search import HttpSearch
+from yaoki.systems.chat.retrieval import Retrieval
+from yaoki.systems.chat.search import Found, HttpSearch
 
 pytestmark = pytest.mark.virtual_time
 
@@ -40,6 +43,22 @@ async def test_what_a_service_says_more_is_taken() -> None:
     found = await search.search("why?", 2)
 
     assert (len(found.hits), found.version) == (2, "v7")
+
+
+async def test_a_service_may_take_its_whole_budget() -> None:
+    """SPEC G2: the time that was configured is the time it has, in one attempt; later than that it has failed."""
+
+    class Slow(HttpSearch):
+        async def search(self, question: str, count: int) -> Found:
+            await asyncio.sleep(2.9 if question == "slow" else 3.1)
+            return Found(())
+
+    retrieval = Retrieval(ChatConfiguration(vector_timeout=3.0), Slow("http://x"))
+
+    slow, late = await retrieval.find("slow"), await retrieval.find("late")
+
+    assert (slow.reason, slow.attempts) == (None, 1)
+    assert (late.reason, late.attempts) == ("deadline_exceeded", 1)
 
 
 async def test_a_passage_that_was_found_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,8 @@ class ChatConfiguration(EmbeddingsConfiguration):
     )
     vector_timeout: Seconds = Field(3.0, description="The whole budget of the search in one request, retries included")
     vector_attempt_timeout: Seconds | None = Field(
-        None, description="One attempt of the search; unset: 1 s, or a third of the budget"
+        None,
+        description="One attempt of the search; unset: the whole budget for a service, and 1 s for the search of this process",
     )
     llm_url: Url = Field(
         None, description="An OpenAI-compatible endpoint, its root or its /v1; unset: the built-in answerer, without a model"
@@ -79,10 +80,12 @@ class ChatConfiguration(EmbeddingsConfiguration):
     )
     drain_timeout: Seconds = Field(30.0, description="How long requests in flight may take when the service is stopped")
 
-    @property
-    def vector_attempt(self) -> float:
-        """Seconds for one attempt of the search."""
-        return self.vector_attempt_timeout or min(1.0, self.vector_timeout / 3.0)
+    def vector_attempt(self, *, local: bool) -> float | None:
+        """Seconds for one attempt of the search, None for the whole budget: a service may be slow, and right.
+
+        `local`: the index of this process, which takes milliseconds.
+        """
+        return self.vector_attempt_timeout or (min(1.0, self.vector_timeout / 3.0) if local else None)
 
     def llm_attempt(self, *, local: bool) -> float | None:
         """Seconds for one attempt of the answerer, None for the whole budget: a model may write for as long as that.
@@ -94,7 +97,7 @@ class ChatConfiguration(EmbeddingsConfiguration):
     @model_validator(mode="after")
     def _attempts_fit(self) -> ChatConfiguration:
         for part, whole, attempt in (
-            ("vector", self.vector_timeout, self.vector_attempt),
+            ("vector", self.vector_timeout, self.vector_attempt_timeout),
             ("llm", self.llm_timeout, self.llm_attempt_timeout),
         ):
             if attempt is not None and attempt >= whole:

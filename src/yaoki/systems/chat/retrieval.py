@@ -22,14 +22,12 @@ class Retrieval:
     """Finds passages by way of `search`; one that is not ready is not asked, nor judged."""
 
     def __init__(self, configuration: ChatConfiguration, search: Search) -> None:
+        local = isinstance(search, IndexSearch)
+        attempt = configuration.vector_attempt(local=local)
         self.pipeline = dependency_pipeline(
-            "chat-vector",
-            total=configuration.vector_timeout,
-            attempt=configuration.vector_attempt,
-            configuration=configuration,
-            local=isinstance(search, IndexSearch),
+            "chat-vector", total=configuration.vector_timeout, attempt=attempt, configuration=configuration, local=local
         )
-        self.switch = Switch(VECTOR, delay=configuration.vector_attempt * 0.7)
+        self.switch = Switch(VECTOR, delay=(attempt or configuration.vector_timeout) * 0.7)
         self.search = search
         self._passages = configuration.passages
 
