@@ -144,6 +144,10 @@ class Workspace:
             self._building.bring_to(git, wanted)
             return Prepared(wanted.branch, wanted.commit)
 
+    def _still_holds(self, git: Git, proof: Proof, *, write: bool = True) -> bool:
+        """The same, by the marks of all files, which are all that git would look at; where some are others, git tells what is in them."""
+        return self._holds(git, proof, ask_git=False) or self._holds(git, proof, write=write)
+
     def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True, write: bool = True) -> bool:
         """Whether the slot is as the proof says. One git process, or none. `write`: we hold the slot, so git may write its index."""
         if not proof.git_holds(self.slot):
@@ -189,7 +193,7 @@ class Workspace:
         """
         with self._locked() as git:
             proof = Proof.read(self.slot)
-            if proof is not None and not alive and is_folder(self.slot.tree) and self._holds(git, proof):
+            if proof is not None and not alive and is_folder(self.slot.tree) and self._still_holds(git, proof):
                 return Cleaned(proven=True)
             tenancy = Tenancy(ticket, reason, holder, self._building.known_base().commit)
             if alive:
@@ -323,7 +327,7 @@ class Workspace:
         found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
         if not found and tier >= 1:
             proof = None if tenant else Proof.read(self.slot)
-            if proof is None or not self._holds(git, proof, write=False):
+            if proof is None or not self._still_holds(git, proof, write=False):
                 connected = None
                 with suppress(GitOperationError):
                     connected = self.mirror.base().commit

@@ -55,8 +55,8 @@ def test_w1_building_twice_changes_nothing(world: World) -> None:
     assert (world.tree() / "mine.txt").read_text() == "mine"
 
 
-def test_w1_a_clean_slot_costs_one_git_process(world: World) -> None:
-    """SPEC W1: git is asked once, when the slot comes back."""
+def test_w1_a_clean_slot_costs_no_git_process(world: World) -> None:
+    """SPEC W1: the marks of its files, all that git itself would look at, say that nothing has changed."""
     workspace = world.built()
     settle()
     workspace.prepare()
@@ -64,7 +64,18 @@ def test_w1_a_clean_slot_costs_one_git_process(world: World) -> None:
 
     assert workspace.prepare().proven
     assert workspace.clean(ticket="1").proven
-    assert world.git.commands == before + 1
+    assert world.git.commands == before
+
+
+def test_w1_a_file_that_was_only_touched_is_judged_by_git(world: World) -> None:
+    """SPEC W1: its mark is another one, its content is not: there is nothing to keep."""
+    workspace = world.built()
+    settle()
+    workspace.prepare()
+    (world.tree() / "a.txt").touch()
+
+    assert workspace.clean(ticket="1").proven
+    assert world.quarantine.entries() == []
 
 
 def test_w1_the_next_tenant_starts_at_the_remotes_newest_commit(world: World) -> None:
