@@ -276,6 +276,9 @@ of one machine and one hour; the ratios travel. `git` runs as a process of its o
 
 {processes} processes share the cores with the `git status` that they are compared with, and with the work of each other; what they wait
 for a slot, which each keeps for 5 ms, is in the figure.
+
+A dirty slot comes back when what was in it is on the disk for certain, so most of these figures is waiting for the disk; `git status`
+reads what is in memory.
 """
 
 
