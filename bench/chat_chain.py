@@ -22,16 +22,16 @@ from yaoki.core.shutdown import Shutdown
 from yaoki.service.requests import RequestGate
 from yaoki.service.tokens import Token
 from yaoki.systems.chat.answerer import Asked, Written
-from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.configuration import ChatConfiguration
-from yaoki.systems.chat.dependency import Result
+from yaoki.systems.chat.dependencies.answering import Answering
+from yaoki.systems.chat.dependencies.dependency import Result
+from yaoki.systems.chat.dependencies.retrieval import Retrieval
+from yaoki.systems.chat.dependencies.search import Found
 from yaoki.systems.chat.message import Message
 from yaoki.systems.chat.process import create_app
 from yaoki.systems.chat.reply import Engine, Reply
-from yaoki.systems.chat.retrieval import Retrieval
-from yaoki.systems.chat.search import Found
 from yaoki.systems.chat.service import ChatService
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index.hits import Hit
 
 MOST_MS = 0.3
 LEAST_SHARE = 0.75

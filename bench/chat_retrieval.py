@@ -21,12 +21,12 @@ from pathlib import Path
 
 from tests.systems.chat.labelled.sets import Half, QuestionKind
 from tests.systems.chat.labelled.sets import questions as labelled_questions
-from yaoki.systems.chat.answer import answer
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
 from yaoki.systems.chat.embeddings.find import find_embedder
-from yaoki.systems.chat.vector.embedding_job import EmbeddingJob
-from yaoki.systems.chat.vector.hits import Hit
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.extractive.answer import answer
+from yaoki.systems.chat.vector.index.hits import Hit
+from yaoki.systems.chat.vector.index.index import ChatIndex
+from yaoki.systems.chat.vector.meanings.embedding_job import EmbeddingJob
 
 QUESTIONS = Path(__file__).parents[1] / "tests" / "systems" / "chat" / "questions.toml"
 K = 5

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from yaoki.systems.chat.embeddings.embedder import Matrix, unit_rows
-from yaoki.systems.chat.vector import embedding_store
-from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.documents.reading import document_of_text
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index import embedding_store
+from yaoki.systems.chat.vector.index.document import Document
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 PASSAGES, WORDS, VOCABULARY, DIMENSIONS = 10_000, 60, 20_000, 384
 SEARCHES = 500
@@ -138,8 +138,8 @@ def _starts(service: str, folder: Path) -> float:
 
 
 def _index(folder: Path, given: Sequence[Document]) -> ChatIndex:
-    from yaoki.systems.chat.vector import store
-    from yaoki.systems.chat.vector.folder import Folder
+    from yaoki.systems.chat.vector.index import store
+    from yaoki.systems.chat.vector.index.folder import Folder
 
     store.create(folder / "index-1.sqlite3", given)
     present = Folder(folder).present()

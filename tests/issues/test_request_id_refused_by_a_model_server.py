@@ -10,7 +10,7 @@ import pytest
 
 from tests.systems.chat.scripted import chopped
 from yaoki.observe.request_id import current_request, new_request_id
-from yaoki.systems.chat.http_service import HttpService
+from yaoki.systems.chat.http.client import HttpService
 
 pytestmark = pytest.mark.virtual_time
 

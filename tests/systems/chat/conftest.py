@@ -8,7 +8,7 @@ import pytest
 
 from tests.systems.chat.small_library import small_sources
 from yaoki.systems.chat.vector.corpus.collect import Sources
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 from tests.systems.chat.small_library import small_sources
 from yaoki.systems.chat.answer_cache import AnswerCache
 from yaoki.systems.chat.answerer import Answerer
-from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.configuration import ChatConfiguration
 from yaoki.systems.chat.conversations import Conversations
-from yaoki.systems.chat.extractive import Extractive
+from yaoki.systems.chat.dependencies.answering import Answering
+from yaoki.systems.chat.dependencies.retrieval import Retrieval
+from yaoki.systems.chat.dependencies.search import IndexSearch, Search
+from yaoki.systems.chat.extractive.answerer import Extractive
 from yaoki.systems.chat.faq import Faq
 from yaoki.systems.chat.message import Message
 from yaoki.systems.chat.reply import Reply
-from yaoki.systems.chat.retrieval import Retrieval
-from yaoki.systems.chat.search import IndexSearch, Search
 from yaoki.systems.chat.turn import Turn, Turns
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 KNOWN = "How do I boil water with a timeout?"
 UNKNOWN = "What is the capital of Australia?"

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from yaoki.systems.chat.answerer import Asked, Written
+from yaoki.systems.chat.dependencies.search import Found
 from yaoki.systems.chat.reply import Engine
-from yaoki.systems.chat.search import Found
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index.hits import Hit
 
 HITS = (
     Hit(

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from yaoki.systems.chat import web
+from yaoki.systems.chat import page_files as web
 
 PARTS = ("vector", "llm")
 

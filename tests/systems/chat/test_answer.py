@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat import extracts
-from yaoki.systems.chat.answer import Answer, answer
-from yaoki.systems.chat.extracts import Extract
+from yaoki.systems.chat.extractive import extracts
+from yaoki.systems.chat.extractive.answer import Answer, answer
+from yaoki.systems.chat.extractive.extracts import Extract
 from yaoki.systems.chat.vector.corpus.collect import Sources
-from yaoki.systems.chat.vector.hits import Hit
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.hits import Hit
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 BOIL = Hit(
     "kitchen.boil",

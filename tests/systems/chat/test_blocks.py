@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.blocks import Kind, read
+from yaoki.systems.chat.segmentation.blocks import Kind, read
 
 
 def kinds(text: str) -> list[tuple[Kind, str]]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from yaoki.systems.chat.admission import Admission
-from yaoki.systems.chat.early_refusal import EarlyRefusal
-from yaoki.systems.chat.request_body import LONGEST_BODY
+from yaoki.systems.chat.http.early_refusal import EarlyRefusal
+from yaoki.systems.chat.http.request_body import LONGEST_BODY
 
 pytestmark = pytest.mark.virtual_time
 

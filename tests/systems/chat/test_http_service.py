@@ -10,7 +10,7 @@ import pytest
 from tests.systems.chat.scripted import answering, chopped
 from yaoki.core import deadline
 from yaoki.observe.request_id import current_request
-from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text_of
+from yaoki.systems.chat.http.client import HttpService, WrongPayloadError, text_of
 
 pytestmark = pytest.mark.virtual_time
 

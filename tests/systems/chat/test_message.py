@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from yaoki.systems.chat.http.request_body import RefusedError, read_body
 from yaoki.systems.chat.message import Message, read_message
-from yaoki.systems.chat.request_body import RefusedError, read_body
 from yaoki.testing import run
 
 RUBBISH = [

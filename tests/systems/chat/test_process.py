@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.systems.chat.running import FAST, Service, command, copy_index, in_process
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 pytestmark = [pytest.mark.real_index, pytest.mark.timeout(120)]
 

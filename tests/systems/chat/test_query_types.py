@@ -10,9 +10,9 @@ from tests.systems.chat.parts import Chat
 from tests.systems.chat.scripted import ScriptedAnswerer, ScriptedSearch, asked
 from yaoki.core.health.failure_duration import FailureDuration
 from yaoki.systems.chat.answerer import Asked, Exchange, Written
-from yaoki.systems.chat.dependency import LLM, VECTOR, Result
-from yaoki.systems.chat.dependency_health import check_dependency, failure_duration
-from yaoki.systems.chat.query_types import TYPES, QueryTypes, type_of
+from yaoki.systems.chat.dependencies.dependency import LLM, VECTOR, Result
+from yaoki.systems.chat.dependencies.health import check_dependency, failure_duration
+from yaoki.systems.chat.dependencies.query_types import TYPES, QueryTypes, type_of
 from yaoki.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time

@@ -12,8 +12,8 @@ import pytest
 
 from bench.chat_retrieval import Asked, ask_all, questions, recall, refused, strangers_questions
 from tests.systems.chat.labelled.sets import Half
-from yaoki.systems.chat.answer import answer
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.extractive.answer import answer
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 # Building the index of the whole library takes about 10 s of a quiet machine.
 pytestmark = [pytest.mark.real_index, pytest.mark.timeout(300)]

@@ -11,9 +11,9 @@ import pytest
 
 from tests.systems.chat.scripted import answering
 from yaoki.systems.chat.configuration import ChatConfiguration
-from yaoki.systems.chat.http_service import WrongPayloadError
-from yaoki.systems.chat.retrieval import Retrieval
-from yaoki.systems.chat.search import Found, HttpSearch
+from yaoki.systems.chat.dependencies.retrieval import Retrieval
+from yaoki.systems.chat.dependencies.search import Found, HttpSearch
+from yaoki.systems.chat.http.client import WrongPayloadError
 
 pytestmark = pytest.mark.virtual_time
 
@@ -63,7 +63,7 @@ async def test_a_service_may_take_its_whole_budget() -> None:
 
 async def test_a_passage_that_was_found_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """SPEC G5: also where another service searches; of those that were found, the latest."""
-    monkeypatch.setattr("yaoki.systems.chat.search.SEEN", 1)
+    monkeypatch.setattr("yaoki.systems.chat.dependencies.search.SEEN", 1)
     search = HttpSearch("http://x", transport=answering({"results": [RESULT]}, {"results": [{**RESULT, "id": "b"}]}))
     await search.search("why?", 5)
     before = search.passage("a")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.sentences import split
+from yaoki.systems.chat.segmentation.sentences import split
 
 
 @pytest.mark.parametrize(

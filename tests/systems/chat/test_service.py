@@ -14,7 +14,7 @@ from urllib.parse import quote, urljoin
 import pytest
 
 from tests.systems.chat.running import Service, copy_index
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 pytestmark = [pytest.mark.real_index, pytest.mark.timeout(120)]
 

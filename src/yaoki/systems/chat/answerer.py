@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from yaoki.systems.chat.answer import Entry
+    from yaoki.systems.chat.extractive.answer import Entry
     from yaoki.systems.chat.reply import Engine
     from yaoki.systems.chat.texts import Language
-    from yaoki.systems.chat.vector.hits import Hit
+    from yaoki.systems.chat.vector.index.hits import Hit
 
 __all__ = ["Answerer", "Asked", "Exchange", "Written"]
 

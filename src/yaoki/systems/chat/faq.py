@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from yaoki.systems.chat.vector.words import question_words
+from yaoki.systems.chat.segmentation.words import question_words
 
 if TYPE_CHECKING:
     from yaoki.systems.chat.texts import Language

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from yaoki.systems.chat.request_body import RefusedError, kind_of, read_json, text_field
+from yaoki.systems.chat.http.request_body import RefusedError, kind_of, read_json, text_field
 
 __all__ = ["Message", "read_message"]
 

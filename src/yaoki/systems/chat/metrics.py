@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from yaoki.systems.chat.query_types import TYPES
+from yaoki.systems.chat.dependencies.query_types import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from prometheus_client.metrics_core import Metric
 
-    from yaoki.systems.chat.query_types import QueryTypes
+    from yaoki.systems.chat.dependencies.query_types import QueryTypes
     from yaoki.systems.chat.reply import Reply
     from yaoki.systems.chat.stream import Streams
     from yaoki.systems.chat.turn import Turns

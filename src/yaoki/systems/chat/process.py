@@ -16,9 +16,10 @@ import yaoki
 from yaoki.core.shutdown import Shutdown
 from yaoki.service import endpoints
 from yaoki.service.serving import serve
-from yaoki.systems.chat import routes, web
-from yaoki.systems.chat.early_refusal import EarlyRefusal
-from yaoki.systems.chat.refusals import add_refusals
+from yaoki.systems.chat import page_files as web
+from yaoki.systems.chat import routes
+from yaoki.systems.chat.http.early_refusal import EarlyRefusal
+from yaoki.systems.chat.http.refusals import add_refusals
 from yaoki.systems.chat.service import ChatService
 from yaoki.systems.chat.vector.metrics import VectorCollector
 from yaoki.systems.chat.vector.preparation import PreparationStoppedError

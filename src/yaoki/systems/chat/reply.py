@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from yaoki.systems.chat.answer import Entry
+    from yaoki.systems.chat.extractive.answer import Entry
 
 __all__ = ["Degraded", "Engine", "Reply"]
 

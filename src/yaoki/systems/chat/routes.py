@@ -26,10 +26,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from yaoki.core import deadline
 from yaoki.service.disconnect import ClosingStream, while_connected
 from yaoki.service.guard import ActionGuard, OriginGuard
+from yaoki.systems.chat.dependencies.switches import FAULTS, FaultName
+from yaoki.systems.chat.http.refusals import request_id
+from yaoki.systems.chat.http.request_body import RefusedError, read_body, read_json
 from yaoki.systems.chat.message import read_message
-from yaoki.systems.chat.refusals import request_id
-from yaoki.systems.chat.request_body import RefusedError, read_body, read_json
-from yaoki.systems.chat.switches import FAULTS, FaultName
 from yaoki.systems.chat.turn import language
 from yaoki.systems.chat.vector.routes import index_router
 

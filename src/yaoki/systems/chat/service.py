@@ -20,18 +20,18 @@ from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
 from yaoki.systems.chat.admission import Admission
 from yaoki.systems.chat.answer_cache import AnswerCache
-from yaoki.systems.chat.answering import Answering
 from yaoki.systems.chat.conversations import Conversations
-from yaoki.systems.chat.dependency import LLM, VECTOR
-from yaoki.systems.chat.dependency_health import breaker_of, check_dependency, failure_duration
-from yaoki.systems.chat.extractive import Extractive
+from yaoki.systems.chat.dependencies.answering import Answering
+from yaoki.systems.chat.dependencies.dependency import LLM, VECTOR
+from yaoki.systems.chat.dependencies.health import breaker_of, check_dependency, failure_duration
+from yaoki.systems.chat.dependencies.retrieval import Retrieval
+from yaoki.systems.chat.dependencies.search import HttpSearch, IndexSearch
+from yaoki.systems.chat.extractive.answerer import Extractive
 from yaoki.systems.chat.faq import Faq
 from yaoki.systems.chat.feed import Feed
 from yaoki.systems.chat.llm.endpoint import Endpoint
 from yaoki.systems.chat.metrics import ChatMetrics
 from yaoki.systems.chat.opening import Opening
-from yaoki.systems.chat.retrieval import Retrieval
-from yaoki.systems.chat.search import HttpSearch, IndexSearch
 from yaoki.systems.chat.stream import Streams
 from yaoki.systems.chat.turn import Turns
 from yaoki.systems.chat.vector.access import IndexAccess
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from yaoki.core.shutdown import Shutdown
     from yaoki.systems.chat.answerer import Answerer
     from yaoki.systems.chat.configuration import ChatConfiguration
+    from yaoki.systems.chat.dependencies.search import Search
+    from yaoki.systems.chat.dependencies.switches import FaultName, Switch
     from yaoki.systems.chat.embeddings.embedder import Embedder
     from yaoki.systems.chat.message import Message
     from yaoki.systems.chat.reply import Reply
-    from yaoki.systems.chat.search import Search
-    from yaoki.systems.chat.switches import FaultName, Switch
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.index import ChatIndex
 
 __all__ = ["ChatService"]
 

@@ -23,10 +23,10 @@ from yaoki.core.degradation import apology, chat_ladder, notice
 from yaoki.core.degradation.notices import language_of
 from yaoki.systems.chat import texts
 from yaoki.systems.chat.answerer import Asked, Exchange, Written
-from yaoki.systems.chat.dependency import LLM, VECTOR, Result
-from yaoki.systems.chat.query_types import QueryTypes, type_of
+from yaoki.systems.chat.dependencies.dependency import LLM, VECTOR, Result
+from yaoki.systems.chat.dependencies.query_types import QueryTypes, type_of
+from yaoki.systems.chat.dependencies.retrieval import PREPARING, Retrieval
 from yaoki.systems.chat.reply import Degraded, Reply
-from yaoki.systems.chat.retrieval import PREPARING, Retrieval
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from yaoki.core.degradation import Mode
     from yaoki.systems.chat.answer_cache import AnswerCache
     from yaoki.systems.chat.answerer import Answerer
-    from yaoki.systems.chat.answering import Answering
     from yaoki.systems.chat.conversations import Conversations
+    from yaoki.systems.chat.dependencies.answering import Answering
+    from yaoki.systems.chat.dependencies.search import Found
     from yaoki.systems.chat.faq import Faq
     from yaoki.systems.chat.message import Message
-    from yaoki.systems.chat.search import Found
     from yaoki.systems.chat.texts import Language
 
 __all__ = ["CUT", "Turn", "Turns", "language"]

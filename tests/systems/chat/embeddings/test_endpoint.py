@@ -19,9 +19,9 @@ from yaoki.chaos.threaded import ThreadedFaultProxy
 from yaoki.observe.secrecy import cleaned
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError
 from yaoki.systems.chat.embeddings.endpoint import EndpointEmbedder
-from yaoki.systems.chat.vector import embedding_store
 from yaoki.systems.chat.vector.documents.reading import document_of_text
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index import embedding_store
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 pytestmark = pytest.mark.timeout(60)
 

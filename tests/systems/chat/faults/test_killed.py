@@ -16,7 +16,7 @@ from tests.systems.chat.faults.deployment import TOLERANCE
 from tests.systems.chat.faults.liveness import LivenessWatch
 from tests.systems.chat.running import FAST, Process, ServedChat
 from tests.systems.chat.small_library import small_sources
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 

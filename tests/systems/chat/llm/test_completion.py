@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.systems.chat.scripted import delta
-from yaoki.systems.chat.http_service import WrongPayloadError
+from yaoki.systems.chat.http.client import WrongPayloadError
 from yaoki.systems.chat.llm.completion import Piece, piece_of, text_of_completion
 
 

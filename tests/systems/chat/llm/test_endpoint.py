@@ -11,7 +11,7 @@ import pytest
 from tests.systems.chat.scripted import HITS, answering, asked, delta, events
 from yaoki.observe.secrecy import cleaned
 from yaoki.systems.chat.answerer import Written
-from yaoki.systems.chat.http_service import WrongPayloadError
+from yaoki.systems.chat.http.client import WrongPayloadError
 from yaoki.systems.chat.llm.endpoint import Endpoint
 
 pytestmark = pytest.mark.virtual_time

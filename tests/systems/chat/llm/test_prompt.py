@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.systems.chat.scripted import HITS, asked
 from yaoki.systems.chat.answerer import Exchange
 from yaoki.systems.chat.llm import prompt
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index.hits import Hit
 
 
 def built(question: str, hits: tuple[Hit, ...] | None) -> tuple[str, str]:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.documents import html, markdown, restructured_text
 from yaoki.systems.chat.vector.documents.chunks import LONGEST, LONGEST_CHARACTERS, chunks
 from yaoki.systems.chat.vector.documents.files import found_files
 from yaoki.systems.chat.vector.documents.reading import READERS, document_of_file, document_of_text
 from yaoki.systems.chat.vector.documents.section import Section
 from yaoki.systems.chat.vector.errors import DocumentError
+from yaoki.systems.chat.vector.index.document import Document
 
 
 def told(sections: list[Section]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index.hits import Hit
 
 
 def test_g1_a_hit_goes_over_the_wire_and_back() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from yaoki.systems.chat.vector import store
 from yaoki.systems.chat.vector.corpus.collect import Sources
 from yaoki.systems.chat.vector.errors import DataFolderError, IndexBusyError, NewerIndexError
-from yaoki.systems.chat.vector.index import ChatIndex
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index import store
+from yaoki.systems.chat.vector.index.index import ChatIndex
+from yaoki.systems.chat.vector.index.lock import building
 from yaoki.systems.chat.vector.progress import Progress
 
 
@@ -304,7 +304,7 @@ def test_g1_the_lock_of_a_dead_process_holds_nobody(folder: Path, sources: Sourc
     program = f"""
 import os, signal
 from pathlib import Path
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index.lock import building
 with building(Path({str(folder)!r})):
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -11,13 +11,14 @@ import pytest
 
 from tests.systems.chat.small_library import small_sources
 from yaoki.systems.chat.vector.corpus.collect import Sources
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 # Runs a build that kills itself without warning: at a share of the progress, or where a function is entered or left.
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from yaoki.systems.chat.vector import index, store
+from yaoki.systems.chat.vector.index import index
+from yaoki.systems.chat.vector.index import store
 from yaoki.systems.chat.vector.corpus.collect import Sources
 
 folder, library, moment = sys.argv[1:]

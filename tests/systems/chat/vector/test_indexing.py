@@ -17,8 +17,8 @@ from yaoki.systems.chat.vector.corpus.collect import Sources
 from yaoki.systems.chat.vector.documents.indexing import forget_files, index_files
 from yaoki.systems.chat.vector.documents.reading import document_of_text
 from yaoki.systems.chat.vector.errors import DocumentError, IndexBusyError
-from yaoki.systems.chat.vector.index import ChatIndex
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index.index import ChatIndex
+from yaoki.systems.chat.vector.index.lock import building
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yaoki.systems.chat.vector.corpus.passage import Passage
-from yaoki.systems.chat.vector.counted import CountedWords, count
-from yaoki.systems.chat.vector.lexical import LexicalIndex
+from yaoki.systems.chat.vector.index.counted import CountedWords, count
+from yaoki.systems.chat.vector.index.lexical import LexicalIndex
 
 
 def passage(

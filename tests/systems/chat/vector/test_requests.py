@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from yaoki.systems.chat.request_body import RefusedError
+from yaoki.systems.chat.http.request_body import RefusedError
 from yaoki.systems.chat.vector.requests import read_documents, read_search
 
 GOOD = {"id": "a", "text": "Words."}

@@ -19,11 +19,11 @@ from tests.systems.chat.embeddings.embeddings_server import DIMENSIONS, Embeddin
 from tests.systems.chat.small_library import small_sources
 from yaoki.core import deadline
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
-from yaoki.systems.chat.vector import embedding_store, store
 from yaoki.systems.chat.vector.documents.reading import document_of_text
-from yaoki.systems.chat.vector.embedding_job import EmbeddingJob
-from yaoki.systems.chat.vector.index import ChatIndex
-from yaoki.systems.chat.vector.upkeep import Upkeep
+from yaoki.systems.chat.vector.index import embedding_store, store
+from yaoki.systems.chat.vector.index.index import ChatIndex
+from yaoki.systems.chat.vector.meanings.embedding_job import EmbeddingJob
+from yaoki.systems.chat.vector.meanings.upkeep import Upkeep
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -130,7 +130,7 @@ def test_g1_the_child_ends_with_its_parent(index: ChatIndex, server: EmbeddingsS
 import os, signal
 from pathlib import Path
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
-from yaoki.systems.chat.vector.embedding_job import EmbeddingJob
+from yaoki.systems.chat.vector.meanings.embedding_job import EmbeddingJob
 job = EmbeddingJob(Path({str(index.file)!r}), EmbeddingsConfiguration.model_validate({{"embeddings_url": {server.url!r}}}))
 print(job._process.pid, flush=True)
 input()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from yaoki.systems.chat.vector.content import Content
 from yaoki.systems.chat.vector.corpus.passage import Passage
-from yaoki.systems.chat.vector.document import Document, Origin
+from yaoki.systems.chat.vector.index.content import Content
+from yaoki.systems.chat.vector.index.document import Document, Origin
 
 
 def passage(name: str, text: str = "Boil water at home.", *, part: int = 1, signature: str = "", document: str = "") -> Passage:

@@ -15,7 +15,7 @@ from tests.systems.chat.embeddings.embeddings_server import EmbeddingsServer
 from tests.systems.chat.running import Process, Service, command
 from tests.systems.chat.small_library import small_sources
 from yaoki.systems.chat.vector.documents.reading import document_of_text
-from yaoki.systems.chat.vector.index import ChatIndex
+from yaoki.systems.chat.vector.index.index import ChatIndex
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from yaoki.systems.chat.embeddings.embedder import Matrix, unit_rows
-from yaoki.systems.chat.vector.vectors import Vectors
+from yaoki.systems.chat.vector.index.vectors import Vectors
 
 ONES = np.ones(1000, np.float32)
 

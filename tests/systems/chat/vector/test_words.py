@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yaoki.systems.chat.vector.words import dotted_names, question_words, stem, subject_words, words
+from yaoki.systems.chat.segmentation.words import dotted_names, question_words, stem, subject_words, words
 
 
 @pytest.mark.parametrize(

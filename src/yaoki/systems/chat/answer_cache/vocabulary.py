@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from yaoki.systems.chat.vector.words import stem
+from yaoki.systems.chat.segmentation.words import stem
 
 __all__ = [
     "ADDS_LITTLE",

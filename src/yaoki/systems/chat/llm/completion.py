@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from yaoki.systems.chat.http_service import WrongPayloadError, text_of
+from yaoki.systems.chat.http.client import WrongPayloadError, text_of
 
 __all__ = ["DONE", "Piece", "piece_of", "text_of_completion"]
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from yaoki.observe.secrecy import hide
-from yaoki.systems.chat.answer import Entry
 from yaoki.systems.chat.answerer import Written
-from yaoki.systems.chat.extracts import lead
-from yaoki.systems.chat.extracts import read as read_extracts
-from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text_of
+from yaoki.systems.chat.extractive.answer import Entry
+from yaoki.systems.chat.extractive.extracts import lead
+from yaoki.systems.chat.extractive.extracts import read as read_extracts
+from yaoki.systems.chat.http.client import HttpService, WrongPayloadError, text_of
 from yaoki.systems.chat.llm import prompt
 from yaoki.systems.chat.llm.completion import DONE, piece_of, text_of_completion
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from yaoki.systems.chat.answerer import Asked
     from yaoki.systems.chat.reply import Engine
-    from yaoki.systems.chat.vector.hits import Hit
+    from yaoki.systems.chat.vector.index.hits import Hit
 
 __all__ = ["Endpoint"]
 

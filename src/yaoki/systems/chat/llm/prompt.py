@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.vector.index.hits import Hit
 
 if TYPE_CHECKING:
     from yaoki.systems.chat.answerer import Asked

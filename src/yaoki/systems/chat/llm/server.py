@@ -24,10 +24,10 @@ from yaoki.core.policies.bulkhead import Bulkhead
 from yaoki.observe.request_id import current_request, new_request_id
 from yaoki.service.disconnect import ClosingStream
 from yaoki.systems.chat import texts
-from yaoki.systems.chat.answer import answer
+from yaoki.systems.chat.extractive.answer import answer
+from yaoki.systems.chat.http.request_body import RefusedError, read_body, read_json
 from yaoki.systems.chat.llm import prompt
 from yaoki.systems.chat.llm.completion import DONE
-from yaoki.systems.chat.request_body import RefusedError, read_body, read_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

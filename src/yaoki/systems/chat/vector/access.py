@@ -7,14 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from yaoki.core.policies.bulkhead import Bulkhead
-from yaoki.systems.chat.request_body import RefusedError
+from yaoki.systems.chat.http.request_body import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yaoki.systems.chat.vector.document import Document
-    from yaoki.systems.chat.vector.hits import Found
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.document import Document
+    from yaoki.systems.chat.vector.index.hits import Found
+    from yaoki.systems.chat.vector.index.index import ChatIndex
     from yaoki.systems.chat.vector.preparation import Preparation
 
 __all__ = ["IndexAccess"]

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
-from yaoki.systems.chat.vector.index import ChatIndex
-from yaoki.systems.chat.vector.upkeep import Upkeep
+from yaoki.systems.chat.vector.index.index import ChatIndex
+from yaoki.systems.chat.vector.meanings.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import yaoki
 from yaoki.core.shutdown import Shutdown
 from yaoki.service import endpoints
 from yaoki.service.serving import serve
-from yaoki.systems.chat.refusals import add_refusals
+from yaoki.systems.chat.http.refusals import add_refusals
 from yaoki.systems.chat.vector import routes
 from yaoki.systems.chat.vector.preparation import PreparationStoppedError
 from yaoki.systems.chat.vector.service import VectorService

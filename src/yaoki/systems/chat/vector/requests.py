@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.request_body import RefusedError, kind_of, read_json, text_field
+from yaoki.systems.chat.http.request_body import RefusedError, kind_of, read_json, text_field
 from yaoki.systems.chat.vector.documents.reading import document_of_text
 
 if TYPE_CHECKING:
-    from yaoki.systems.chat.vector.document import Document
+    from yaoki.systems.chat.vector.index.document import Document
 
 __all__ = ["LONGEST_QUERY", "read_documents", "read_search"]
 

@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends, Request
 from yaoki.core import deadline
 from yaoki.core.faults.errors import BulkheadFullError
 from yaoki.service.guard import ActionGuard, OriginGuard
-from yaoki.systems.chat.request_body import RefusedError, read_body
+from yaoki.systems.chat.http.request_body import RefusedError, read_body
 from yaoki.systems.chat.vector.errors import ChatIndexError
 from yaoki.systems.chat.vector.requests import read_documents, read_search
 

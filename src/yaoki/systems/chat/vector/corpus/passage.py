@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat import blocks
+from yaoki.systems.chat.segmentation import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

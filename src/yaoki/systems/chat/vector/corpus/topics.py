@@ -10,7 +10,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat import blocks
+from yaoki.systems.chat.segmentation import blocks
 from yaoki.systems.chat.vector.corpus.passage import Passage, cut
 
 if TYPE_CHECKING:

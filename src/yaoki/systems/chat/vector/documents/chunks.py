@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat import sentences
+from yaoki.systems.chat.segmentation import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.chat.vector import store
-from yaoki.systems.chat.vector.content import WITH_PYTHON
 from yaoki.systems.chat.vector.documents.files import found_files, is_below
 from yaoki.systems.chat.vector.documents.reading import document_of_file, state_of_file
 from yaoki.systems.chat.vector.errors import DocumentError
-from yaoki.systems.chat.vector.folder import Folder
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index import store
+from yaoki.systems.chat.vector.index.content import WITH_PYTHON
+from yaoki.systems.chat.vector.index.folder import Folder
+from yaoki.systems.chat.vector.index.lock import building
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from yaoki.systems.chat.vector.document import Document
+    from yaoki.systems.chat.vector.index.document import Document
 
 __all__ = ["IndexingReport", "forget_files", "index_files"]
 

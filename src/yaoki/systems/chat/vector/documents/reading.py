@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat.vector.corpus.passage import Passage
-from yaoki.systems.chat.vector.document import Document
 from yaoki.systems.chat.vector.documents import html, markdown, restructured_text
 from yaoki.systems.chat.vector.documents.chunks import chunks
 from yaoki.systems.chat.vector.documents.section import Section
 from yaoki.systems.chat.vector.errors import DocumentError
+from yaoki.systems.chat.vector.index.document import Document
 
 if TYPE_CHECKING:
     import os

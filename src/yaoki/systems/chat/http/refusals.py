@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from yaoki.core.faults.errors import OverloadedError
 from yaoki.observe.request_id import current_request, new_request_id
 from yaoki.service.disconnect import CallerGoneError
-from yaoki.systems.chat.early_refusal import TOO_MANY
-from yaoki.systems.chat.request_body import RefusedError
+from yaoki.systems.chat.http.early_refusal import TOO_MANY
+from yaoki.systems.chat.http.request_body import RefusedError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

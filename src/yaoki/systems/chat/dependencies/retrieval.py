@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.dependency import VECTOR, Result, call, dependency_pipeline
-from yaoki.systems.chat.search import IndexSearch
-from yaoki.systems.chat.switches import Switch
+from yaoki.systems.chat.dependencies.dependency import VECTOR, Result, call, dependency_pipeline
+from yaoki.systems.chat.dependencies.search import IndexSearch
+from yaoki.systems.chat.dependencies.switches import Switch
 
 if TYPE_CHECKING:
     from yaoki.systems.chat.configuration import ChatConfiguration
-    from yaoki.systems.chat.search import Found, Search
+    from yaoki.systems.chat.dependencies.search import Found, Search
 
 __all__ = ["PREPARING", "Retrieval"]
 

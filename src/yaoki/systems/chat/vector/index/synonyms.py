@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat.vector.words import stem
+from yaoki.systems.chat.segmentation.words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from yaoki.core.policies.breaker import CircuitBreaker, CircuitState
 
 if TYPE_CHECKING:
     from yaoki.core.pipeline.pipeline import Pipeline
-    from yaoki.systems.chat.query_types import QueryTypes
+    from yaoki.systems.chat.dependencies.query_types import QueryTypes
 
 __all__ = ["breaker_of", "check_dependency", "failure_duration"]
 

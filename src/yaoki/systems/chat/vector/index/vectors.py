@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yaoki.systems.chat.vector.lexical import best
+from yaoki.systems.chat.vector.index.lexical import best
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

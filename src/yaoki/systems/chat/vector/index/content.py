@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yaoki.systems.chat.vector import embedding_store
-from yaoki.systems.chat.vector.fusion import WIDTH, fused
-from yaoki.systems.chat.vector.lexical import LexicalIndex
-from yaoki.systems.chat.vector.variety import PER_SUBJECT, Variety
+from yaoki.systems.chat.vector.index import embedding_store
+from yaoki.systems.chat.vector.index.fusion import WIDTH, fused
+from yaoki.systems.chat.vector.index.lexical import LexicalIndex
+from yaoki.systems.chat.vector.index.variety import PER_SUBJECT, Variety
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from yaoki.systems.chat.embeddings.embedder import Matrix
     from yaoki.systems.chat.vector.corpus.passage import Passage
-    from yaoki.systems.chat.vector.document import Document
-    from yaoki.systems.chat.vector.store import Stored
-    from yaoki.systems.chat.vector.vectors import Vectors
+    from yaoki.systems.chat.vector.index.document import Document
+    from yaoki.systems.chat.vector.index.store import Stored
+    from yaoki.systems.chat.vector.index.vectors import Vectors
 
 __all__ = ["WITH_PYTHON", "Content", "served"]
 

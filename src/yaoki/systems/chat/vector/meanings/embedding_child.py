@@ -1,4 +1,4 @@
-"""`python -m yaoki.systems.chat.vector.embedding_child`: embeds what is missing in an index, in a process of its own (SPEC G1).
+"""`python -m yaoki.systems.chat.vector.meanings.embedding_child`: embeds what is missing in an index, in a process of its own (SPEC G1).
 
 It is told on its standard input what to do, in one line of JSON, and tells on its standard output how far it is: a line for each
 batch that is on the disk. It works at low priority, and ends when its standard input is closed, so also when its parent dies.
@@ -17,9 +17,9 @@ from yaoki.service.file_lock import FileLock
 from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError
 from yaoki.systems.chat.embeddings.find import find_embedder
-from yaoki.systems.chat.vector import embedding_store, store
-from yaoki.systems.chat.vector.content import served
 from yaoki.systems.chat.vector.errors import ChatIndexError
+from yaoki.systems.chat.vector.index import embedding_store, store
+from yaoki.systems.chat.vector.index.content import served
 
 __all__ = ["BUSY", "DONE", "FAILED", "main"]
 

@@ -8,13 +8,13 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
-from yaoki.systems.chat.vector.counted import count
+from yaoki.systems.chat.vector.index.counted import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from yaoki.systems.chat.vector.corpus.passage import Passage
-    from yaoki.systems.chat.vector.counted import CountedWords
+    from yaoki.systems.chat.vector.index.counted import CountedWords
 
 __all__ = ["LIBRARY", "Document", "Origin", "digest", "names_from_text", "names_to_text", "storable"]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.chat.vector import store
 from yaoki.systems.chat.vector.errors import DataFolderError, IndexDamagedError
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index import store
+from yaoki.systems.chat.vector.index.lock import building
 
 if TYPE_CHECKING:
-    from yaoki.systems.chat.vector.document import Document
+    from yaoki.systems.chat.vector.index.document import Document
 
 __all__ = ["Folder"]
 

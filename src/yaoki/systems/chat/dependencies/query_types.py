@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yaoki.systems.chat.answerer import Asked
-    from yaoki.systems.chat.dependency import Result
+    from yaoki.systems.chat.dependencies.dependency import Result
 
 __all__ = ["TYPES", "QueryTypes", "type_of"]
 

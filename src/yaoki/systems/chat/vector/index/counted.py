@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yaoki.systems.chat import blocks, sentences
-from yaoki.systems.chat.vector.words import dotted_names, words
+from yaoki.systems.chat.segmentation import blocks, sentences
+from yaoki.systems.chat.segmentation.words import dotted_names, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yaoki.systems.chat.vector.synonyms import SYNONYMS
-from yaoki.systems.chat.vector.words import dotted_names, question_words
+from yaoki.systems.chat.segmentation.words import dotted_names, question_words
+from yaoki.systems.chat.vector.index.synonyms import SYNONYMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from yaoki.systems.chat.vector.counted import CountedWords
+    from yaoki.systems.chat.vector.index.counted import CountedWords
 
 __all__ = ["LexicalIndex", "best"]
 

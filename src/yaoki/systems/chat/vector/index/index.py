@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from yaoki.core import deadline
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError
-from yaoki.systems.chat.vector import embedding_store, store
-from yaoki.systems.chat.vector.content import WITH_PYTHON, Content, served
 from yaoki.systems.chat.vector.corpus.collect import Sources
-from yaoki.systems.chat.vector.document import LIBRARY, Document
 from yaoki.systems.chat.vector.errors import DataFolderError, EmptyCorpusError, IndexBusyError, IndexDamagedError
-from yaoki.systems.chat.vector.folder import Folder
-from yaoki.systems.chat.vector.hits import Found, Hit
-from yaoki.systems.chat.vector.lock import building
+from yaoki.systems.chat.vector.index import embedding_store, store
+from yaoki.systems.chat.vector.index.content import WITH_PYTHON, Content, served
+from yaoki.systems.chat.vector.index.document import LIBRARY, Document
+from yaoki.systems.chat.vector.index.folder import Folder
+from yaoki.systems.chat.vector.index.hits import Found, Hit
+from yaoki.systems.chat.vector.index.lock import building
+from yaoki.systems.chat.vector.index.vectors import Vectors
 from yaoki.systems.chat.vector.progress import Progress
-from yaoki.systems.chat.vector.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from yaoki.systems.chat.embeddings.embedder import Embedder, Matrix
-    from yaoki.systems.chat.vector.hits import Retrieval
+    from yaoki.systems.chat.vector.index.hits import Retrieval
     from yaoki.systems.chat.vector.progress import Listener
 
     T = TypeVar("T")
@@ -173,7 +173,7 @@ class ChatIndex:
     def weight(self, word: str) -> float:
         """How much a word of a question tells: its inverse document frequency; highest for words the corpus never saw.
 
-        `word`: as `yaoki.systems.chat.vector.words.words` gives it.
+        `word`: as `yaoki.systems.chat.segmentation.words.words` gives it.
         """
         return self._serving.content.lexical.weight(word)
 

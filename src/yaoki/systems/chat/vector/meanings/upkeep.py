@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from yaoki.core.policies.backoff import exponential
 from yaoki.systems.chat.embeddings.embedder import EmbeddingError, ModelFilesError
 from yaoki.systems.chat.embeddings.find import find_embedder
-from yaoki.systems.chat.vector.embedding_job import EmbeddingJob
 from yaoki.systems.chat.vector.errors import ChatIndexError
+from yaoki.systems.chat.vector.meanings.embedding_job import EmbeddingJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yaoki.systems.chat.embeddings.configuration import EmbeddingsConfiguration
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.index import ChatIndex
 
 __all__ = ["Upkeep"]
 

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from yaoki.systems.chat.vector.corpus.passage import Passage
-from yaoki.systems.chat.vector.counted import CountedWords
-from yaoki.systems.chat.vector.document import Document, names_from_text, names_to_text
 from yaoki.systems.chat.vector.errors import DataFolderError, IndexDamagedError, NewerIndexError
+from yaoki.systems.chat.vector.index.counted import CountedWords
+from yaoki.systems.chat.vector.index.document import Document, names_from_text, names_to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from yaoki.systems.chat.vector.document import Origin
+    from yaoki.systems.chat.vector.index.document import Origin
 
 __all__ = [
     "FORMAT",

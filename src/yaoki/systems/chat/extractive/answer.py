@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, Literal
 
-from yaoki.systems.chat import extracts
-from yaoki.systems.chat.extracts import Extract
-from yaoki.systems.chat.vector.words import subject_words, words
+from yaoki.systems.chat.extractive import extracts
+from yaoki.systems.chat.extractive.extracts import Extract
+from yaoki.systems.chat.segmentation.words import subject_words, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from yaoki.systems.chat.vector.hits import Hit
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.hits import Hit
+    from yaoki.systems.chat.vector.index.index import ChatIndex
 
 __all__ = ["Answer", "Entry", "Extract", "answer"]
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.systems.chat import blocks, sentences
-from yaoki.systems.chat.vector.words import words
+from yaoki.systems.chat.segmentation import blocks, sentences
+from yaoki.systems.chat.segmentation.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

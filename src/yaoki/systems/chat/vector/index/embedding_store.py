@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yaoki.systems.chat.vector import store
+from yaoki.systems.chat.vector.index import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,15 +7,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from yaoki.systems.chat.http_service import HttpService, WrongPayloadError, text_of
-from yaoki.systems.chat.vector.hits import Hit
+from yaoki.systems.chat.http.client import HttpService, WrongPayloadError, text_of
+from yaoki.systems.chat.vector.index.hits import Hit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import httpx
 
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.index import ChatIndex
 
 __all__ = ["Found", "HttpSearch", "IndexSearch", "Search"]
 

@@ -6,9 +6,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat.answerer import Written
-from yaoki.systems.chat.dependency import LLM, Result, call, dependency_pipeline
-from yaoki.systems.chat.extractive import Extractive
-from yaoki.systems.chat.switches import Switch
+from yaoki.systems.chat.dependencies.dependency import LLM, Result, call, dependency_pipeline
+from yaoki.systems.chat.dependencies.switches import Switch
+from yaoki.systems.chat.extractive.answerer import Extractive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

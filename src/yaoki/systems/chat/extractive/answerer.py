@@ -9,15 +9,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat import texts
-from yaoki.systems.chat.answer import answer
 from yaoki.systems.chat.answerer import Written
+from yaoki.systems.chat.extractive.answer import answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from yaoki.systems.chat.answerer import Asked
     from yaoki.systems.chat.reply import Engine
-    from yaoki.systems.chat.vector.index import ChatIndex
+    from yaoki.systems.chat.vector.index.index import ChatIndex
 
 __all__ = ["Extractive"]
 

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from yaoki.observe.request_id import current_request
-from yaoki.systems.chat.request_body import LONGEST_BODY
+from yaoki.systems.chat.http.request_body import LONGEST_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from yaoki.systems.chat.embeddings.threads import THREADS
-from yaoki.systems.chat.vector.embedding_child import BUSY, DONE
+from yaoki.systems.chat.vector.meanings.embedding_child import BUSY, DONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class EmbeddingJob:
         self.problem = ""
         self.busy = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "yaoki.systems.chat.vector.embedding_child"],
+            [sys.executable, "-m", "yaoki.systems.chat.vector.meanings.embedding_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

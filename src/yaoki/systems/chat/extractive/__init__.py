@@ -1,0 +1,1 @@
+"""The built-in answerer: it quotes passages, sentence by sentence, and needs no model."""

@@ -1,0 +1,1 @@
+"""What the services of the chat share over HTTP: reading bodies, refusing, and asking other services."""

@@ -1,0 +1,1 @@
+"""Text cut into blocks, sentences and words, in English and Japanese."""

@@ -1,0 +1,1 @@
+"""The index: documents in one SQLite file, found by words and by meaning."""

@@ -1,0 +1,1 @@
+"""Passages embedded in the background, by a quiet child process."""
