@@ -266,9 +266,10 @@ _PAGE = """\
 
 <!-- Written by the command below; do not edit. -->
 
-Made by `python -m bench.pool --markdown docs/reference/benchmark-pool.md` with CPython {python} and {git} on {cores} cores,
+Made by `python -m bench.pool --rounds {rounds} --seconds {seconds:g} --markdown docs/reference/benchmark-pool.md` with CPython {python} and {git} on {cores} cores,
 {rounds} rounds. In every round everything is measured once, in turns; a ratio is the median of the rounds' ratios. Times are those
-of one machine and one hour; the ratios travel. `git` runs as a process of its own on both sides.
+of one machine and one hour; the ratios travel. A clean lease needs no git process;
+all others run git as a process, as the baselines do.
 
 | what | figure | ratio | target |  |
 | --- | --- | --- | --- | --- |
@@ -311,6 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             git=said,
             cores=os.cpu_count(),
             rounds=options.rounds,
+            seconds=options.seconds,
             rows=rows,
             processes=PROCESSES,
         )
