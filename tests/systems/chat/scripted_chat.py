@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from yaoki.systems.chat import page_files as web
+from yaoki.systems.chat import page_files
 
 PARTS = ("vector", "llm")
 
@@ -70,7 +70,7 @@ class ScriptedService:
 
     def _app(self, streams: bool) -> FastAPI:
         app = FastAPI()
-        app.include_router(web.router())
+        app.include_router(page_files.router())
 
         @app.get("/events", response_model=None)
         async def events() -> Response:

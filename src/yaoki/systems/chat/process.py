@@ -6,8 +6,8 @@ since nothing could be answered and waiting would not help: the error has a way 
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi import FastAPI
@@ -16,13 +16,11 @@ import yaoki
 from yaoki.core.shutdown import Shutdown
 from yaoki.service import endpoints
 from yaoki.service.serving import serve
-from yaoki.systems.chat import page_files as web
-from yaoki.systems.chat import routes
+from yaoki.systems.chat import page_files, routes
 from yaoki.systems.chat.http.early_refusal import EarlyRefusal
 from yaoki.systems.chat.http.refusals import add_refusals
 from yaoki.systems.chat.service import ChatService
 from yaoki.systems.chat.vector.metrics import VectorCollector
-from yaoki.systems.chat.vector.preparation import PreparationStoppedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -63,7 +61,7 @@ def create_app(service: ChatService, token: Token, prepare: Callable[[], object]
     app.add_middleware(EarlyRefusal, admission=service.admission)
     add_refusals(app)
     app.include_router(routes.router(service, token))
-    app.include_router(web.router())
+    app.include_router(page_files.router())
     of_index = [] if service.access is None else [VectorCollector(service.access)]
     app.include_router(endpoints.router(service.probes, service.collector, service.metrics, *of_index))
     return app
@@ -76,27 +74,17 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
     """
     shutdown = Shutdown(drain_timeout=configuration.drain_timeout, balancer_wait=configuration.balancer_wait)
     service = ChatService(configuration, folder, shutdown, watch=watcher.preparing)
-    failures: list[Exception] = []
+    preparation = service.preparation
 
-    async def prepare(preparation: Preparation) -> None:
-        try:
-            await preparation.run()
-        except PreparationStoppedError:
-            return
-        except Exception as error:  # noqa: BLE001  # raised again where the process ends
-            failures.append(error)
-            shutdown.request("the index cannot be prepared")
-
-    def begin() -> None:
-        if service.preparation is not None:
-            tasks.append(asyncio.create_task(prepare(service.preparation)))
+    def prepare() -> None:
+        if preparation is not None:
+            preparation.begin(partial(shutdown.request, "the index cannot be prepared"))
 
     def listening(address: str) -> None:
         watcher.listening(address, service.opening)
 
-    tasks: list[asyncio.Task[None]] = []
-    app = create_app(service, token, begin)
+    app = create_app(service, token, prepare)
     code = serve(app, shutdown=shutdown, host=configuration.host, port=configuration.port, started=listening)
-    if failures:
-        raise failures[0]
+    if preparation is not None and preparation.failure is not None:
+        raise preparation.failure
     return code

@@ -38,7 +38,10 @@ class Preparation:
         self._folder = folder
         self._listener = listener
         self._settings = settings
+        self.failure: Exception | None = None
+        """What kept the index from being prepared, after `begin`."""
         self._upkeep: Upkeep | None = None
+        self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._ready = asyncio.Event()
 
@@ -51,6 +54,19 @@ class Preparation:
     def version(self) -> str:
         """Which index is open; empty while none is."""
         return "" if self.index is None else self.index.version
+
+    def begin(self, failed: Callable[[], object]) -> None:
+        """Prepare the index in a task of the running event loop. `failed` is called if that cannot be done; `failure` then says why."""
+        self._task = asyncio.create_task(self._run(failed))
+
+    async def _run(self, failed: Callable[[], object]) -> None:
+        try:
+            await self.run()
+        except PreparationStoppedError:
+            return
+        except Exception as error:  # noqa: BLE001  # raised again where the process ends
+            self.failure = error
+            failed()
 
     async def run(self) -> None:
         """Prepare the index. Raises ChatIndexError with a way out, or PreparationStoppedError after `stop`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi import FastAPI
@@ -14,7 +14,6 @@ from yaoki.service import endpoints
 from yaoki.service.serving import serve
 from yaoki.systems.chat.http.refusals import add_refusals
 from yaoki.systems.chat.vector import routes
-from yaoki.systems.chat.vector.preparation import PreparationStoppedError
 from yaoki.systems.chat.vector.service import VectorService
 
 if TYPE_CHECKING:
@@ -45,22 +44,11 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
     """
     shutdown = Shutdown(drain_timeout=configuration.drain_timeout, balancer_wait=configuration.balancer_wait)
     service = VectorService(configuration, folder, shutdown, watch=watcher.preparing)
-    failures: list[Exception] = []
-    tasks: list[asyncio.Task[None]] = []
-
-    async def prepare() -> None:
-        try:
-            await service.preparation.run()
-        except PreparationStoppedError:
-            return
-        except Exception as error:  # noqa: BLE001  # raised again where the process ends
-            failures.append(error)
-            shutdown.request("the index cannot be prepared")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.start()
-        tasks.append(asyncio.create_task(prepare()))
+        service.preparation.begin(partial(shutdown.request, "the index cannot be prepared"))
         try:
             yield
         finally:
@@ -72,6 +60,6 @@ def run(configuration: ChatConfiguration, folder: Path, token: Token, watcher: W
     app.include_router(routes.router(service, token))
     app.include_router(endpoints.router(service.probes, service.collector, service.own_collector))
     code = serve(app, shutdown=shutdown, host=configuration.host, port=configuration.vector_port, started=watcher.listening)
-    if failures:
-        raise failures[0]
+    if service.preparation.failure is not None:
+        raise service.preparation.failure
     return code
