@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.pool_repository import git
 from yaoki.systems.repopool import PoolConfig, PoolManager
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.store import Occasion
 
 __all__ = ["PROCESSES", "Load", "run_load"]

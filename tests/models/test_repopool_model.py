@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import SlotNotFoundError, StaleLeaseError
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
+from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
-from yaoki.systems.repopool.process import this_process
 from yaoki.systems.repopool.store import Occasion, SqliteStore
 
 AVAILABLE, ALLOCATED, CLEANING, ERROR = SlotState.AVAILABLE, SlotState.ALLOCATED, SlotState.CLEANING, SlotState.ERROR

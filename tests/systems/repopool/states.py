@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from yaoki.core.clock import clock
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
+from yaoki.systems.repopool.leases.process import ProcessIdentity, this_process
 from yaoki.systems.repopool.models import Lease, Slot
-from yaoki.systems.repopool.process import ProcessIdentity, this_process
 from yaoki.systems.repopool.store import Occasion, SqliteStore
 
 NO_SUCH_PID = 2**22 + 1

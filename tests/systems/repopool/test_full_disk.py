@@ -12,8 +12,8 @@ import pytest
 
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
-from yaoki.systems.repopool.detection import DISK_FULL
 from yaoki.systems.repopool.errors import CleanupError, GitOperationError, LockTimeoutError
+from yaoki.systems.repopool.recovery.detection import DISK_FULL
 
 ONE, TWO = "workspace-web-slot1", "workspace-web-slot2"
 

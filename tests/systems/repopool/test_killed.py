@@ -12,7 +12,7 @@ import pytest
 
 from yaoki.systems.repopool import PoolManager, SlotState
 from yaoki.systems.repopool.git.command import Git
-from yaoki.systems.repopool.quarantine import Quarantine
+from yaoki.systems.repopool.quarantine.quarantine import Quarantine
 
 pytestmark = pytest.mark.pool
 

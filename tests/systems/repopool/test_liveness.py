@@ -12,10 +12,10 @@ import pytest
 
 from tests.systems.repopool.states import dead_process
 from yaoki.core.clock import clock
-from yaoki.systems.repopool import liveness
-from yaoki.systems.repopool.leases import held_for, new_lease
-from yaoki.systems.repopool.liveness import Liveness, lease_liveness, occupants, process_liveness
-from yaoki.systems.repopool.process import ProcessIdentity, process_state, this_process
+from yaoki.systems.repopool.leases import liveness
+from yaoki.systems.repopool.leases.lease import held_for, new_lease
+from yaoki.systems.repopool.leases.liveness import Liveness, lease_liveness, occupants, process_liveness
+from yaoki.systems.repopool.leases.process import ProcessIdentity, process_state, this_process
 
 
 def test_this_process_lives() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.systems.repopool.states import dead_process
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import ConfigValidationError, LockTimeoutError
-from yaoki.systems.repopool.locks import LockManager
+from yaoki.systems.repopool.leases.locks import LockManager
 
 ONE, GONE = "workspace-web-slot1", "workspace-web-slot9"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client.core import CollectorRegistry
 
 from yaoki.systems.repopool import PoolManager
-from yaoki.systems.repopool.health import problems_found
+from yaoki.systems.repopool.recovery.health import problems_found
 
 
 def registry_of(manager: PoolManager) -> CollectorRegistry:

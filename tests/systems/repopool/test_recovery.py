@@ -16,7 +16,7 @@ from yaoki.core.clock import clock
 from yaoki.core.recovery import Result
 from yaoki.systems.repopool import PoolManager, Slot, SlotState
 from yaoki.systems.repopool.errors import ConfigValidationError, NoAvailableSlotError, StaleLeaseError
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.store import Occasion, SqliteStore
 
 Make = Callable[..., PoolManager]

@@ -12,7 +12,7 @@ import pytest
 from tests.systems.repopool.states import allocated, store_with
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import PoolManagerError, PoolNotFoundError, SlotNotFoundError, StaleLeaseError
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
 from yaoki.systems.repopool.store import Occasion, SqliteStore
 from yaoki.systems.repopool.store.file_system import file_system_of, network_file_system

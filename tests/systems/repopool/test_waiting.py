@@ -12,9 +12,9 @@ from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.parking import OnThread
 from yaoki.systems.repopool.errors import NoAvailableSlotError, PoolNotFoundError
-from yaoki.systems.repopool.leases import new_lease
+from yaoki.systems.repopool.leases.lease import new_lease
+from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import Slot
-from yaoki.systems.repopool.process import this_process
 from yaoki.systems.repopool.store import Occasion, SqliteStore
 from yaoki.systems.repopool.waiting import Queue
 

@@ -11,7 +11,7 @@ from yaoki.cli.pool.options import Config, Json, Workspaces
 from yaoki.cli.pool.reporting import reported, show_json, show_table, working
 
 if TYPE_CHECKING:
-    from yaoki.systems.repopool.doctor import Diagnosis
+    from yaoki.systems.repopool.recovery.doctor import Diagnosis
 
 __all__ = ["doctor"]
 

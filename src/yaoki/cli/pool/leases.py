@@ -113,7 +113,7 @@ def release(
 def _fence_of(slot: Slot, holder: str | None) -> int:
     """The fence of a lease that the caller has named by its label. Raises StaleLeaseError."""
     from yaoki.systems.repopool.errors import StaleLeaseError
-    from yaoki.systems.repopool.leases import said
+    from yaoki.systems.repopool.leases.lease import said
     from yaoki.systems.repopool.models import SlotState
 
     if slot.state is not SlotState.ALLOCATED or slot.lease is None:

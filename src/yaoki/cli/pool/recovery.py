@@ -33,7 +33,7 @@ def detect(hours: Hours = 24.0, workspaces: Workspaces = None, config: Config = 
     with reported("pool detect", as_json=as_json) as ends:
         from yaoki.cli.pool.opening import manager_of
         from yaoki.cli.pool.slot_view import SLOT_COLUMNS, slot_fields, slot_row
-        from yaoki.systems.repopool.health import PoolHealth
+        from yaoki.systems.repopool.recovery.health import PoolHealth
 
         manager = manager_of(workspaces, config, ends)
         with working("Looking at all slots", quiet=as_json):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from yaoki.systems.repopool.leases import held_for, owner_of
+from yaoki.systems.repopool.leases.lease import held_for, owner_of
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address
 

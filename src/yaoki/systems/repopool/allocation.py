@@ -19,18 +19,18 @@ from yaoki.systems.repopool.errors import (
     PoolManagerError,
     SlotAllocationError,
 )
-from yaoki.systems.repopool.leases import new_lease
-from yaoki.systems.repopool.mending import is_damage, isolation_for, mended
+from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.names import checked_repo_name
+from yaoki.systems.repopool.repair.mending import is_damage, isolation_for, mended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yaoki.systems.repopool.fetching import BackgroundFetches
+    from yaoki.systems.repopool.mirror.fetching import BackgroundFetches
     from yaoki.systems.repopool.models import Lease, Slot
     from yaoki.systems.repopool.resources import Resources
+    from yaoki.systems.repopool.slot.workspace import Prepared, Workspace
     from yaoki.systems.repopool.waiting import Queue
-    from yaoki.systems.repopool.workspace import Prepared, Workspace
 
 __all__ = ["Allocation"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from yaoki.core.daemon import DaemonRun
 from yaoki.core.parking import NEVER, OnLoop
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leasing import hangs_on_heartbeat
+from yaoki.systems.repopool.leases.block import hangs_on_heartbeat
 from yaoki.systems.repopool.manager import PoolManager
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from yaoki.core.recovery import RecoveryReport, Strategy
     from yaoki.systems.repopool.configuration import PoolConfig
-    from yaoki.systems.repopool.health import PoolHealth
     from yaoki.systems.repopool.integrity import Damage
-    from yaoki.systems.repopool.locks import LockManager
+    from yaoki.systems.repopool.leases.locks import LockManager
     from yaoki.systems.repopool.models import AllocationMetrics, Pool, PoolSummary, Slot, SlotStatus
+    from yaoki.systems.repopool.recovery.health import PoolHealth
 
     Parameters = ParamSpec("Parameters")
     Result = TypeVar("Result")

@@ -22,21 +22,21 @@ from yaoki.core.recovery.strategy import strategy_of
 from yaoki.systems.repopool.allocation import Allocation
 from yaoki.systems.repopool.background import BackgroundTasks
 from yaoki.systems.repopool.configuration import PoolConfig
-from yaoki.systems.repopool.detection import Detection
-from yaoki.systems.repopool.disk import DiskGuard
-from yaoki.systems.repopool.doctor import Doctor
+from yaoki.systems.repopool.disk_guard import DiskGuard
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, StaleLeaseError
-from yaoki.systems.repopool.fetching import BackgroundFetches
-from yaoki.systems.repopool.health import PoolHealth
-from yaoki.systems.repopool.leases import prolonged
-from yaoki.systems.repopool.leasing import Heartbeats, LeaseBlock, hangs_on_heartbeat
+from yaoki.systems.repopool.leases.block import Heartbeats, LeaseBlock, hangs_on_heartbeat
+from yaoki.systems.repopool.leases.lease import prolonged
 from yaoki.systems.repopool.many import ManySlots
 from yaoki.systems.repopool.metrics import RECOVERY_COUNTERS, Metrics
-from yaoki.systems.repopool.mirror_rebuild import rebuild
+from yaoki.systems.repopool.mirror.fetching import BackgroundFetches
+from yaoki.systems.repopool.mirror.rebuild import rebuild
 from yaoki.systems.repopool.models import SlotIsolation, SlotState, SlotStatus
 from yaoki.systems.repopool.names import checked_repo_name
 from yaoki.systems.repopool.pools import Pools
-from yaoki.systems.repopool.recovery import PoolRecovery, reclaimed, seed_counts
+from yaoki.systems.repopool.recovery.detection import Detection
+from yaoki.systems.repopool.recovery.doctor import Doctor
+from yaoki.systems.repopool.recovery.health import PoolHealth
+from yaoki.systems.repopool.recovery.recovery import PoolRecovery, reclaimed, seed_counts
 from yaoki.systems.repopool.release import Release
 from yaoki.systems.repopool.resources import Resources
 from yaoki.systems.repopool.waiting import Queue
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
     from yaoki.core.recovery import RecoveryLoop, RecoveryReport
     from yaoki.systems.repopool.integrity import Damage
-    from yaoki.systems.repopool.locks import LockManager
+    from yaoki.systems.repopool.leases.locks import LockManager
     from yaoki.systems.repopool.models import AllocationMetrics, Pool, PoolSummary, Slot
     from yaoki.systems.repopool.prometheus import PoolCollector
-    from yaoki.systems.repopool.quarantine import Quarantine
+    from yaoki.systems.repopool.quarantine.quarantine import Quarantine
 
 __all__ = ["PoolManager"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Protocol
 
-    from yaoki.systems.repopool.process import ProcessIdentity
+    from yaoki.systems.repopool.leases.process import ProcessIdentity
 
     class Holder(Protocol):
         """The manager that a slot was allocated by."""

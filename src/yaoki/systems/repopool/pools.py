@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from yaoki.core.parameters import whole
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError
-from yaoki.systems.repopool.leases import new_lease, said
-from yaoki.systems.repopool.locks import hold
-from yaoki.systems.repopool.mending import isolation_for
+from yaoki.systems.repopool.leases.lease import new_lease, said
+from yaoki.systems.repopool.leases.locks import hold
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address, checked_repo_name
+from yaoki.systems.repopool.repair.mending import isolation_for
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from yaoki.systems.repopool.disk import DiskGuard
+    from yaoki.systems.repopool.disk_guard import DiskGuard
     from yaoki.systems.repopool.models import Pool, Slot
     from yaoki.systems.repopool.release import Release
     from yaoki.systems.repopool.resources import Resources

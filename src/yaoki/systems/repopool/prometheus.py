@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.observe.families import Families
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leases import held_for
+from yaoki.systems.repopool.leases.lease import held_for
 from yaoki.systems.repopool.metrics import RECOVERY_COUNTERS
 from yaoki.systems.repopool.models import SlotState
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from yaoki.systems.repopool.disk import DiskGuard
+    from yaoki.systems.repopool.disk_guard import DiskGuard
     from yaoki.systems.repopool.models import Pool
     from yaoki.systems.repopool.resources import Resources
 

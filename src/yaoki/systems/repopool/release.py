@@ -16,15 +16,15 @@ from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, SlotNotFoundError, StaleLeaseError
-from yaoki.systems.repopool.leases import held_for, is_mine, new_lease, said
-from yaoki.systems.repopool.mending import isolation_for, mended
+from yaoki.systems.repopool.leases.lease import held_for, is_mine, new_lease, said
 from yaoki.systems.repopool.models import SlotState
+from yaoki.systems.repopool.repair.mending import isolation_for, mended
 from yaoki.systems.repopool.store.refusals import stale_lease
 
 if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
     from yaoki.systems.repopool.resources import Resources
-    from yaoki.systems.repopool.workspace import Workspace
+    from yaoki.systems.repopool.slot.workspace import Workspace
 
 __all__ = ["Ending", "Release"]
 

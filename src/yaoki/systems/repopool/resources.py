@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolConfig
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.git.command import Git
-from yaoki.systems.repopool.layout import RepositoryLayout
-from yaoki.systems.repopool.leases import held_for, owner_of
-from yaoki.systems.repopool.liveness import Finding, Liveness
-from yaoki.systems.repopool.locks import LockManager
-from yaoki.systems.repopool.mirror import Mirror
+from yaoki.systems.repopool.leases.lease import held_for, owner_of
+from yaoki.systems.repopool.leases.liveness import Finding, Liveness
+from yaoki.systems.repopool.leases.locks import LockManager
+from yaoki.systems.repopool.mirror.mirror import Mirror
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address, split_slot_id
-from yaoki.systems.repopool.quarantine import Quarantine
+from yaoki.systems.repopool.quarantine.quarantine import Quarantine
+from yaoki.systems.repopool.slot.layout import RepositoryLayout
+from yaoki.systems.repopool.slot.workspace import CleanPolicy, Workspace
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot
 from yaoki.systems.repopool.store.sqlite import SqliteStore
-from yaoki.systems.repopool.workspace import CleanPolicy, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

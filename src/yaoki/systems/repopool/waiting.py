@@ -12,9 +12,9 @@ from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.parameters import duration
 from yaoki.systems.repopool.errors import NoAvailableSlotError
-from yaoki.systems.repopool.liveness import process_liveness
+from yaoki.systems.repopool.leases.liveness import process_liveness
+from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import SlotState
-from yaoki.systems.repopool.process import this_process
 from yaoki.systems.repopool.store.port import Occasion
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.systems.repopool.cli.running import Commands
-from yaoki.systems.repopool.disk import DiskGuard
+from yaoki.systems.repopool.disk_guard import DiskGuard
 
 SLOT = "workspace-web-slot1"
 

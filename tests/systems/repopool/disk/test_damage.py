@@ -11,7 +11,7 @@ import pytest
 from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.integrity import DamageClass
-from yaoki.systems.repopool.repair import RUNGS, damages_of, remove_stale_locks, repair
+from yaoki.systems.repopool.repair.ladder import RUNGS, damages_of, remove_stale_locks, repair
 
 
 def flipped(path: Path, at: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.systems.repopool.disk.world import World, files_in, tenant
-from yaoki.systems.repopool.repair import remove_stale_locks
+from yaoki.systems.repopool.repair.ladder import remove_stale_locks
 
 
 def trap(tree: Path) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.systems.repopool.disk.killer import WORKS, dies_at, dies_in_renames
 from tests.systems.repopool.disk.world import World, files_in, tenant
-from yaoki.systems.repopool.repair import damages_of
+from yaoki.systems.repopool.repair.ladder import damages_of
 
 pytestmark = [pytest.mark.pool, pytest.mark.timeout(600)]
 

@@ -16,8 +16,8 @@ from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.git.remote import ask
 from yaoki.systems.repopool.integrity import DamageClass
-from yaoki.systems.repopool.mirror import Base
-from yaoki.systems.repopool.mirror_rebuild import rebuild
+from yaoki.systems.repopool.mirror.mirror import Base
+from yaoki.systems.repopool.mirror.rebuild import rebuild
 from yaoki.systems.repopool.names import checked_address
 from yaoki.testing import VirtualClock
 

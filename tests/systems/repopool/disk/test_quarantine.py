@@ -11,8 +11,8 @@ import pytest
 from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
-from yaoki.systems.repopool.mirror_rebuild import rebuild
-from yaoki.systems.repopool.workspace import CleanPolicy
+from yaoki.systems.repopool.mirror.rebuild import rebuild
+from yaoki.systems.repopool.slot.workspace import CleanPolicy
 
 
 def commit(tree: Path, name: str) -> str:
@@ -382,7 +382,7 @@ def test_w3_has_work_tells_and_changes_nothing(world: World) -> None:
 def test_w3_nothing_is_reset_when_nothing_can_be_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """SPEC W3, defect 15: a full disk while work is kept leaves the slot exactly as it was."""
     from yaoki.systems.repopool.errors import Failure
-    from yaoki.systems.repopool.keeping import Keeping
+    from yaoki.systems.repopool.quarantine.keeping import Keeping
 
     workspace = world.built()
     (world.tree() / "a.txt").write_text("mine")

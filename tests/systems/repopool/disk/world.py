@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 from yaoki.systems.repopool.git.command import Git
-from yaoki.systems.repopool.layout import RepositoryLayout
-from yaoki.systems.repopool.mirror import Mirror
+from yaoki.systems.repopool.mirror.mirror import Mirror
 from yaoki.systems.repopool.names import checked_address
-from yaoki.systems.repopool.quarantine import Entry, Quarantine
-from yaoki.systems.repopool.workspace import CleanPolicy, Workspace
+from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+from yaoki.systems.repopool.slot.layout import RepositoryLayout
+from yaoki.systems.repopool.slot.workspace import CleanPolicy, Workspace
 
 TENANT = {
     "GIT_CONFIG_GLOBAL": os.devnull,

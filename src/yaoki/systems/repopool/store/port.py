@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from yaoki.systems.repopool.leases.process import ProcessIdentity
     from yaoki.systems.repopool.models import Lease, Pool, Slot, SlotIsolation
-    from yaoki.systems.repopool.process import ProcessIdentity
 
 __all__ = ["Occasion", "PoolStore", "Ticket"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from yaoki.systems.repopool.leases.process import ProcessIdentity
 from yaoki.systems.repopool.models import Lease, Slot, SlotIsolation, SlotState
-from yaoki.systems.repopool.process import ProcessIdentity
 from yaoki.systems.repopool.times import moment, to_iso
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
+from yaoki.systems.repopool.leases.process import ProcessIdentity
 from yaoki.systems.repopool.models import Pool, SlotState
 from yaoki.systems.repopool.names import slot_id_of
-from yaoki.systems.repopool.process import ProcessIdentity
 from yaoki.systems.repopool.store.connections import Connections
 from yaoki.systems.repopool.store.port import Ticket
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot, stale_lease

@@ -17,7 +17,7 @@ from yaoki.core.recovery import Every
 from yaoki.observe.log_events import subscribe_logs
 from yaoki.observe.prometheus import YaokiCollector
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError
-from yaoki.systems.repopool.health import problems_found
+from yaoki.systems.repopool.recovery.health import problems_found
 
 if TYPE_CHECKING:
     from asyncio import Task

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.mirror import Mirror
-    from yaoki.systems.repopool.quarantine import Quarantine
+    from yaoki.systems.repopool.mirror.mirror import Mirror
+    from yaoki.systems.repopool.quarantine.quarantine import Quarantine
 
 __all__ = ["rebuild"]
 

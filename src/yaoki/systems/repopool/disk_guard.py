@@ -12,7 +12,7 @@ from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.models import SlotState
 
 if TYPE_CHECKING:
-    from yaoki.systems.repopool.mirror import Mirror
+    from yaoki.systems.repopool.mirror.mirror import Mirror
     from yaoki.systems.repopool.models import Pool
     from yaoki.systems.repopool.resources import Resources
 

@@ -20,14 +20,14 @@ from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, pac
 from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.git.remote import ask
 from yaoki.systems.repopool.integrity import Damage, DamageClass
-from yaoki.systems.repopool.mirror_state import MirrorState
+from yaoki.systems.repopool.mirror.state import MirrorState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import RepositoryLayout
     from yaoki.systems.repopool.names import Address
+    from yaoki.systems.repopool.slot.layout import RepositoryLayout
 
 __all__ = ["COMPLETE", "Base", "Fetched", "Mirror"]
 

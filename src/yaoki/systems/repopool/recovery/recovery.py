@@ -30,23 +30,23 @@ from yaoki.core.recovery import (
     Result,
     Verdict,
 )
-from yaoki.systems.repopool.detection import DEAD_OWNER, TIER
 from yaoki.systems.repopool.errors import PoolManagerError, StaleLeaseError
-from yaoki.systems.repopool.liveness import occupants
-from yaoki.systems.repopool.mending import command_for
+from yaoki.systems.repopool.leases.liveness import occupants
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
 from yaoki.systems.repopool.pools import STATE_LOST
-from yaoki.systems.repopool.repair import rebuild_git, rebuild_mirror, rebuild_tree, remove_stale_locks
+from yaoki.systems.repopool.recovery.detection import DEAD_OWNER, TIER
+from yaoki.systems.repopool.repair.ladder import rebuild_git, rebuild_mirror, rebuild_tree, remove_stale_locks
+from yaoki.systems.repopool.repair.mending import command_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yaoki.core.recovery import Anomaly, Attempt, Isolation, RecoveryReport
-    from yaoki.systems.repopool.detection import Detection
     from yaoki.systems.repopool.models import Slot
+    from yaoki.systems.repopool.recovery.detection import Detection
     from yaoki.systems.repopool.release import Release
     from yaoki.systems.repopool.resources import Resources
-    from yaoki.systems.repopool.workspace import Workspace
+    from yaoki.systems.repopool.slot.workspace import Workspace
 
 __all__ = ["PoolRecovery", "reclaimed", "seed_counts"]
 

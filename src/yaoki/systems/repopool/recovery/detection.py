@@ -19,9 +19,9 @@ from yaoki.core.faults.category import Severity
 from yaoki.core.parameters import duration
 from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leases import held_for, said
-from yaoki.systems.repopool.mending import FULL, is_damage
+from yaoki.systems.repopool.leases.lease import held_for, said
 from yaoki.systems.repopool.models import SlotState
+from yaoki.systems.repopool.repair.mending import FULL, is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular, write_whole
-from yaoki.systems.repopool.snapshot import Snapshot, is_covered, snapshot
+from yaoki.systems.repopool.slot.snapshot import Snapshot, is_covered, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import SlotLayout
+    from yaoki.systems.repopool.slot.layout import SlotLayout
 
 _LARGEST = 1024 * 1024 * 1024
 

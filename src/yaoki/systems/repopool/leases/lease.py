@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.core.parameters import duration
 from yaoki.systems.repopool.errors import ConfigValidationError
-from yaoki.systems.repopool.liveness import Finding, Liveness, lease_liveness
+from yaoki.systems.repopool.leases.liveness import Finding, Liveness, lease_liveness
+from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import Lease, SlotState
-from yaoki.systems.repopool.process import this_process
 from yaoki.systems.repopool.times import age
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.repopool.process import PROC, process_state, this_process
+from yaoki.systems.repopool.leases.process import PROC, process_state, this_process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from yaoki.systems.repopool.leases.process import ProcessIdentity
     from yaoki.systems.repopool.models import Lease
-    from yaoki.systems.repopool.process import ProcessIdentity
 
 __all__ = ["Finding", "Liveness", "lease_liveness", "occupants", "process_liveness"]
 

@@ -11,13 +11,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular, write_whole
-from yaoki.systems.repopool.snapshot import marks_of, snapshot
+from yaoki.systems.repopool.slot.snapshot import marks_of, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.snapshot import Marks, Snapshot
+    from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.snapshot import Marks, Snapshot
 
 __all__ = ["Proof"]
 

@@ -13,11 +13,11 @@ from yaoki.core.faults.classifier import classify
 from yaoki.core.health.check_run import one_line
 from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeoutError, PoolManagerError
 from yaoki.systems.repopool.models import SlotIsolation
-from yaoki.systems.repopool.repair import repair
+from yaoki.systems.repopool.repair.ladder import repair
 
 if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
-    from yaoki.systems.repopool.workspace import Workspace
+    from yaoki.systems.repopool.slot.workspace import Workspace
 
 __all__ = ["FULL", "command_for", "is_damage", "isolation_for", "mended"]
 

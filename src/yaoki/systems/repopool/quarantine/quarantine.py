@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import RepositoryLayout, SlotLayout
+    from yaoki.systems.repopool.slot.layout import RepositoryLayout, SlotLayout
 
 __all__ = ["PREFIX", "Entry", "Quarantine"]
 

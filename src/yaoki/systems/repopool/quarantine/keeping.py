@@ -24,17 +24,17 @@ from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.files import remove, sync_folder
 from yaoki.systems.repopool.git.index_file import tree_in_index
 from yaoki.systems.repopool.git.refs import packed, references
-from yaoki.systems.repopool.quarantine import PREFIX, Entry
+from yaoki.systems.repopool.quarantine.quarantine import PREFIX, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from yaoki.systems.repopool.changes import Changes
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.quarantine import Quarantine
-    from yaoki.systems.repopool.tenant import Survey
+    from yaoki.systems.repopool.quarantine.quarantine import Quarantine
+    from yaoki.systems.repopool.slot.changes import Changes
+    from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.tenant import Survey
 
 __all__ = ["Keeping", "Tenancy"]
 

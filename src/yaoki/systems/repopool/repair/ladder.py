@@ -23,14 +23,14 @@ from yaoki.core.faults.errors import DeadlineExceededError, Rejected
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError, LockTimeoutError
 from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.integrity import Damage, DamageClass
-from yaoki.systems.repopool.mirror_rebuild import rebuild
-from yaoki.systems.repopool.slot_checks import locks_in
+from yaoki.systems.repopool.mirror.rebuild import rebuild
+from yaoki.systems.repopool.slot.checks import locks_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yaoki.systems.repopool.quarantine import Entry
-    from yaoki.systems.repopool.workspace import Workspace
+    from yaoki.systems.repopool.quarantine.quarantine import Entry
+    from yaoki.systems.repopool.slot.workspace import Workspace
 
 __all__ = ["RUNGS", "Repaired", "damages_of", "rebuild_git", "rebuild_mirror", "rebuild_tree", "remove_stale_locks", "repair"]
 

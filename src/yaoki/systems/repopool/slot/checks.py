@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import SlotLayout
+    from yaoki.systems.repopool.slot.layout import SlotLayout
 
 __all__ = ["check_files", "check_objects", "check_packs", "check_settings", "check_work", "control_problem", "locks_in"]
 

@@ -8,24 +8,24 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.changes import missing_files, tracked_of
 from yaoki.systems.repopool.errors import CleanupError
 from yaoki.systems.repopool.files import is_folder, remove, write_whole
 from yaoki.systems.repopool.git.folder import digest_size_of, make_control, make_tenants
 from yaoki.systems.repopool.git.refs import is_object_id
-from yaoki.systems.repopool.mirror import Base
-from yaoki.systems.repopool.proof import Proof
-from yaoki.systems.repopool.slot_checks import control_problem
-from yaoki.systems.repopool.snapshot import snapshot
+from yaoki.systems.repopool.mirror.mirror import Base
+from yaoki.systems.repopool.slot.changes import missing_files, tracked_of
+from yaoki.systems.repopool.slot.checks import control_problem
+from yaoki.systems.repopool.slot.proof import Proof
+from yaoki.systems.repopool.slot.snapshot import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
-    from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.mirror import Mirror
-    from yaoki.systems.repopool.snapshot import Snapshot
+    from yaoki.systems.repopool.mirror.mirror import Mirror
+    from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.snapshot import Snapshot
 
 __all__ = ["Building"]
 

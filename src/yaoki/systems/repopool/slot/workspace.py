@@ -11,27 +11,27 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.building import Building
-from yaoki.systems.repopool.changes import Changes, Tracked, changes, topmost, tracked_of
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, remove
 from yaoki.systems.repopool.git.index_file import tree_in_index
 from yaoki.systems.repopool.git.refs import head_of, references, resolved
-from yaoki.systems.repopool.keeping import Keeping, Tenancy
-from yaoki.systems.repopool.proof import Proof
-from yaoki.systems.repopool.set_aside import SetAside
-from yaoki.systems.repopool.slot_checks import check_files, check_objects, check_packs, check_settings, check_work
-from yaoki.systems.repopool.tenant import Survey, survey
+from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
+from yaoki.systems.repopool.quarantine.set_aside import SetAside
+from yaoki.systems.repopool.slot.building import Building
+from yaoki.systems.repopool.slot.changes import Changes, Tracked, changes, topmost, tracked_of
+from yaoki.systems.repopool.slot.checks import check_files, check_objects, check_packs, check_settings, check_work
+from yaoki.systems.repopool.slot.proof import Proof
+from yaoki.systems.repopool.slot.tenant import Survey, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.integrity import Damage
-    from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.mirror import Base, Mirror
-    from yaoki.systems.repopool.quarantine import Entry, Quarantine
+    from yaoki.systems.repopool.mirror.mirror import Base, Mirror
+    from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+    from yaoki.systems.repopool.slot.layout import SlotLayout
 
 # No space, no quota, a file that may not grow.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -26,9 +26,9 @@ from yaoki.core.clock import clock
 from yaoki.core.parameters import duration
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
-from yaoki.systems.repopool.liveness import process_liveness
+from yaoki.systems.repopool.leases.liveness import process_liveness
+from yaoki.systems.repopool.leases.process import ProcessIdentity, this_process
 from yaoki.systems.repopool.names import split_slot_id
-from yaoki.systems.repopool.process import ProcessIdentity, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

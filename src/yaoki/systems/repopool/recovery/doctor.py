@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leases import held_for, said
+from yaoki.systems.repopool.leases.lease import held_for, said
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import split_slot_id
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from yaoki.systems.repopool.disk import DiskGuard
+    from yaoki.systems.repopool.disk_guard import DiskGuard
     from yaoki.systems.repopool.models import Pool, Slot
     from yaoki.systems.repopool.resources import Resources
 

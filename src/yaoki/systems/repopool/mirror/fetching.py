@@ -10,7 +10,7 @@ from yaoki.core.fork import renew_after_fork
 from yaoki.systems.repopool.errors import PoolManagerError
 
 if TYPE_CHECKING:
-    from yaoki.systems.repopool.mirror import Mirror
+    from yaoki.systems.repopool.mirror.mirror import Mirror
 
 __all__ = ["BackgroundFetches"]
 

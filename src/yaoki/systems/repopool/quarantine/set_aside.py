@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.files import bytes_in, is_folder, move, write_whole
-from yaoki.systems.repopool.quarantine import Entry
+from yaoki.systems.repopool.quarantine.quarantine import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from yaoki.systems.repopool.keeping import Tenancy
-    from yaoki.systems.repopool.layout import SlotLayout
-    from yaoki.systems.repopool.quarantine import Quarantine
+    from yaoki.systems.repopool.quarantine.keeping import Tenancy
+    from yaoki.systems.repopool.quarantine.quarantine import Quarantine
+    from yaoki.systems.repopool.slot.layout import SlotLayout
 
 __all__ = ["SetAside"]
 

@@ -1,0 +1,1 @@
+"""The mirror that all slots of a pool borrow their objects from."""

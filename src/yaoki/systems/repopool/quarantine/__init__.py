@@ -1,0 +1,1 @@
+"""Work of former tenants: kept before anything is cleaned, and given back."""

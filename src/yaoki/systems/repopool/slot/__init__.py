@@ -1,0 +1,1 @@
+"""One slot on the disk: built, checked, given out, cleaned."""
