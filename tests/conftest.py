@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from yaoki.core import events
 from yaoki.testing import Script, VirtualClock, run
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_listener_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A file of tests ends every subscription that it began: the next one must find nobody listening.
+
+    The subscription of a health tracker that is gone ends with the next event, so its own tests are not asked.
+    """
+    before = events.listeners
+    yield
+    assert request.path.parent.name == "health" or events.listeners == before
 
 
 @pytest.fixture(params=["generated", "driver"])

@@ -42,8 +42,9 @@ def settings_of(name: str) -> ChatConfiguration:
 
 async def not_there(paths: set[str]) -> list[str]:
     """Those that the services do not answer."""
-    transport = httpx.ASGITransport(create_app(ChatConfiguration(), Shutdown()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    app = create_app(ChatConfiguration(), Shutdown())
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         return [path for path in sorted(paths) if (await client.get(path)).status_code == 404]
 
 

@@ -45,6 +45,7 @@ async def scraped(folder: Path) -> str:
             shown = (await client.get("/metrics")).text
     vector = VectorService(ChatConfiguration(), folder, Shutdown())
     content, _ = render(vector.collector, VectorCollector(vector.access), accept=None)
+    vector.close()
     return shown + content.decode()
 
 

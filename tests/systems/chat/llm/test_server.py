@@ -24,13 +24,16 @@ pytestmark = pytest.mark.virtual_time
 COMPLETIONS = "/v1/chat/completions"
 
 
-def transport() -> httpx.ASGITransport:
-    return httpx.ASGITransport(create_app(ChatConfiguration(), Shutdown()))
+@asynccontextmanager
+async def transport() -> AsyncIterator[httpx.ASGITransport]:
+    app = create_app(ChatConfiguration(), Shutdown())
+    async with app.router.lifespan_context(app):
+        yield httpx.ASGITransport(app)
 
 
 @asynccontextmanager
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=transport(), base_url="http://127.0.0.1:8702") as http:
+    async with transport() as way, httpx.AsyncClient(transport=way, base_url="http://127.0.0.1:8702") as http:
         yield http
 
 
@@ -39,13 +42,15 @@ def said_by(user: str, **fields: Any) -> dict[str, Any]:
 
 
 async def written(question: Asked) -> Written:
-    return await Endpoint("http://127.0.0.1:8702", "any", transport=transport()).write(question)
+    async with transport() as way:
+        return await Endpoint("http://127.0.0.1:8702", "any", transport=way).write(question)
 
 
 async def test_our_own_client_gets_passages_quoted_and_cited_by_their_numbers() -> None:
     """SPEC G1: three processes answer without any model."""
     answer = await written(asked("How do I roast something?"))
-    streamed = [piece async for piece in Endpoint("http://127.0.0.1:8702", "any", transport=transport()).stream(asked())]
+    async with transport() as way:
+        streamed = [piece async for piece in Endpoint("http://127.0.0.1:8702", "any", transport=way).stream(asked())]
 
     assert "[2] kitchen.roast\nRoast something." in answer.text
     assert [entry.id for entry in answer.entries] == [HITS[1].id]
