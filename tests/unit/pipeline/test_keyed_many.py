@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections import deque
+from collections import Counter, deque
 from typing import ClassVar
 
 import pytest
