@@ -81,7 +81,8 @@ outage: $(VENV)/.run
 	@$(PY) examples/outage.py
 
 test: $(VENV)/.dev
-	$(PY) -m pytest
+	@# On all cores; more than four would only build the chat's index more often.
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-browser: $(VENV)/.dev
 	$(PY) -m pytest -m browser tests/systems
