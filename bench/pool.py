@@ -49,7 +49,8 @@ class Figure:
 
 
 def took(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Seconds of one call, on a disk that has written what came before: a call that syncs would wait for the others' files as well."""
+    os.sync()
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -267,9 +268,9 @@ _PAGE = """\
 <!-- Written by the command below; do not edit. -->
 
 Made by `python -m bench.pool --rounds {rounds} --seconds {seconds:g} --markdown docs/reference/benchmark-pool.md` with CPython {python} and {git} on {cores} cores,
-{rounds} rounds. In every round everything is measured once, in turns; a ratio is the median of the rounds' ratios. Times are those
-of one machine and one hour; the ratios travel. A clean lease needs no git process;
-all others run git as a process, as the baselines do.
+{rounds} rounds. In every round everything is measured once, in turns, after the disk was synced; a ratio is the median of the rounds'
+ratios. Times are those of one machine and one hour; the ratios travel. A clean lease needs no git process; all others run git as a
+process, as the baselines do.
 
 | what | figure | ratio | target |  |
 | --- | --- | --- | --- | --- |
@@ -278,8 +279,7 @@ all others run git as a process, as the baselines do.
 {processes} processes share the cores with the `git status` that they are compared with, and with the work of each other; what they wait
 for a slot, which each keeps for 5 ms, is in the figure.
 
-A dirty slot comes back when what was in it is on the disk for certain, so most of these figures is waiting for the disk; `git status`
-reads what is in memory.
+A dirty slot takes seven git processes: to see what changed, to keep it as a commit in one pack, and to bring the tree back.
 """
 
 
