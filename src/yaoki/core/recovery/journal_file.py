@@ -17,6 +17,7 @@ import os
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import ConfigurationError, YaokiError
+from yaoki.core.schema_version import upgrade, version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def connect_to_read(path: str) -> sqlite3.Connection | None:
     try:
         connection = _connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
         try:
-            if _version(connection) != len(SCHEMA):
+            if version_of(connection) != len(SCHEMA):
                 connection.close()
                 return None
             _check(connection)
@@ -189,20 +190,15 @@ def _check(connection: sqlite3.Connection) -> None:
         raise _DamageError(f"tables are missing: {', '.join(sorted(_TABLES - tables))}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
-
-
 def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
-    found = _version(connection)
+    found = version_of(connection)
     if found > len(SCHEMA):
         raise ConfigurationError(f"journal: {path} has version {found}, and this Yaoki knows versions up to {len(SCHEMA)} only")
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: str | None, notes: list[str]) -> None:
     newest = len(SCHEMA)
-    found = _version(connection)
+    found = version_of(connection)
     if found == newest:
         return
     if found and path is not None:
@@ -213,17 +209,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: str | None, notes: l
         finally:
             target.close()
         notes.append(f"the journal was brought from version {found} to {newest}; the former one is {copy}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have been faster.
-        for statements in SCHEMA[_version(connection) :]:
-            for statement in statements.split(";"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {newest}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    upgrade(connection, SCHEMA)
 
 
 _ISOLATION = "subject, by, reason, at, category, command, attempts, next_at, fault, run, anomaly"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yaoki.core.schema_version import upgrade, version_of
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.times import utc_now
 
@@ -52,7 +53,7 @@ SCHEMA: tuple[str, ...] = (
 def bring_up_to_date(connection: sqlite3.Connection, file: Path) -> None:
     """Make the tables, or bring them to the present version. Raises PoolManagerError for a newer one."""
     newest = len(SCHEMA)
-    found = _version(connection)
+    found = version_of(connection)
     if found == newest:
         return
     if found > newest:
@@ -62,22 +63,7 @@ def bring_up_to_date(connection: sqlite3.Connection, file: Path) -> None:
         )
     if found:
         _copy(connection, file.with_name(f"{file.name}.version-{found}-{utc_now():%Y%m%dT%H%M%SZ}"))
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have been faster.
-        for statements in SCHEMA[_version(connection) :]:
-            for statement in statements.split(";"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {newest}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
+    upgrade(connection, SCHEMA)
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:
