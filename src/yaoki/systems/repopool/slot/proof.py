@@ -89,6 +89,10 @@ class Proof:
         """From now on the slot is not clean. Raises OSError."""
         _file(slot).unlink(missing_ok=True)
 
+    def holds(self, slot: SlotLayout) -> bool:
+        """Whether the slot is as the proof says, told by times alone."""
+        return self.git_holds(slot) and self.tree_holds(slot)
+
     def names_hold(self, slot: SlotLayout) -> bool:
         """Whether no name in the tree has changed; what the files hold is git's to judge."""
         return self.tree_settled and self.names_look(slot)

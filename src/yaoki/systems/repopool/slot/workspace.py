@@ -128,7 +128,7 @@ class Workspace:
                 )
             wanted = base or self.mirror.base()
             proof = Proof.read(self.slot)
-            holds = proof is not None and (self._holds(git, proof, ask_git=False) or self._settles(git, proof))
+            holds = proof is not None and (proof.holds(self.slot) or self._settles(git, proof))
             if proof is None or not holds:
                 self._clean(
                     git, Tenancy("found", "found when nobody had the slot", "", self._building.known_base().commit), taken=True
@@ -146,15 +146,13 @@ class Workspace:
 
     def _still_holds(self, git: Git, proof: Proof, *, write: bool = True) -> bool:
         """The same, by the marks of all files, which are all that git would look at; where some are others, git tells what is in them."""
-        return self._holds(git, proof, ask_git=False) or self._holds(git, proof, write=write)
+        return proof.holds(self.slot) or self._is_unchanged(git, proof, write=write)
 
-    def _holds(self, git: Git, proof: Proof, *, ask_git: bool = True, write: bool = True) -> bool:
-        """Whether the slot is as the proof says. One git process, or none. `write`: we hold the slot, so git may write its index."""
-        if not proof.git_holds(self.slot):
-            return False
-        if not ask_git:
-            return proof.tree_holds(self.slot)
-        if not proof.names_hold(self.slot):
+    def _is_unchanged(self, git: Git, proof: Proof, *, write: bool) -> bool:
+        """Whether no name has changed, and git finds no change in what the files hold. `write`: we hold the slot, so git may write
+        its index.
+        """
+        if not proof.git_holds(self.slot) or not proof.names_hold(self.slot):
             return False
         # Unlike `diff-files` it writes an index in which files and index are equally old anew, so that git need not read them again.
         words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
