@@ -190,12 +190,6 @@ class ChatIndex:
             self._reload_locked()
         return removed
 
-    def serve_python_too(self, wanted: bool) -> None:
-        """Whether Python's documentation is served beside the user's own documents. Raises as `change`."""
-        with self._changing:
-            self._write_locked(lambda changed: changed.set(WITH_PYTHON, "yes" if wanted else "no"))
-            self._reload_locked()
-
     def refresh(self) -> bool:
         """Read anew what another process has changed; whether there was something. Raises ChatIndexError."""
         with self._changing:
