@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.core.parameters import duration
 from yaoki.systems.repopool.errors import (
     ConfigValidationError,
     LockTimeoutError,
@@ -21,6 +20,7 @@ from yaoki.systems.repopool.errors import (
 )
 from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.names import checked_repo_name
+from yaoki.systems.repopool.parameters import duration
 from yaoki.systems.repopool.repair.mending import is_damage, isolation_for, mended
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Allocation:
     ) -> Slot:
         """An allocated slot, ready for work.
 
-        Raises PoolNotFoundError, NoAvailableSlotError, SlotAllocationError, and ConfigurationError for a parameter out of its range.
+        Raises PoolNotFoundError, NoAvailableSlotError, SlotAllocationError, and ConfigValidationError for a parameter out of its range.
         """
         started = clock.now()
         name, facts = checked_repo_name(repo_name), _checked_metadata(metadata)

@@ -9,6 +9,7 @@ from yaoki.core.daemon import DaemonRun
 from yaoki.core.fork import renew_after_fork
 from yaoki.core.parking import NEVER, OnThread
 from yaoki.systems.repopool.errors import ConfigValidationError, LockTimeoutError
+from yaoki.systems.repopool.parameters import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +45,12 @@ class BackgroundTasks:
         return task_id
 
     def wait(self, task_id: str, timeout: float | None) -> None:
-        """Wait for the end of a task. Raises what it raised, and LockTimeoutError after `timeout` seconds."""
+        """Wait for the end of a task. Raises what it raised, LockTimeoutError after `timeout` seconds, and ConfigValidationError."""
         known = self._runs.get(task_id)
         if known is None:
             raise ConfigValidationError(f"there is no task {task_id!r}", field="task_id")
         run, parking = known
-        until = NEVER if timeout is None else clock.now() + timeout
+        until = NEVER if timeout is None else clock.now() + duration("timeout", timeout, zero=True, infinite=True)
         while not run.done:
             if clock.now() >= until:
                 raise LockTimeoutError(f"{task_id} has not ended within {timeout} s", way_out="wait longer")

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yaoki.core.faults.errors import ConfigurationError
-from yaoki.core.parameters import duration, share, whole
 from yaoki.service.data_directory import usual_place
 from yaoki.systems.repopool.configuration_files import read_configuration, stamp_of, usual_file, write_configuration
 from yaoki.systems.repopool.errors import ConfigValidationError
 from yaoki.systems.repopool.names import checked_address, checked_repo_name
+from yaoki.systems.repopool.parameters import duration, share, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,7 +59,7 @@ class PoolDefinition:
     def __post_init__(self) -> None:
         checked_repo_name(self.repo_name)
         checked_address(self.repo_url)
-        _checked(f"pools.{self.repo_name}.num_slots", self.num_slots, whole)
+        whole(f"pools.{self.repo_name}.num_slots", self.num_slots)
 
 
 class PoolConfig:
@@ -125,7 +124,7 @@ class PoolConfig:
                 raise _refused(name, f"is no setting; there are {', '.join(_CHECKS)}")
             object.__setattr__(self, name, value)
             return
-        object.__setattr__(self, name, _checked(name, value, check))
+        object.__setattr__(self, name, check(name, value))
 
     def validate(self) -> None:
         """Check all fields, also what was put into `pools` by hand. Raises ConfigValidationError."""
@@ -256,7 +255,7 @@ def _settings(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
     defaults = _table("defaults", content.get("defaults"), file)
     _known("defaults.", defaults, _DEFAULTS, file)
     for name, value in defaults.items():
-        settings[_DEFAULTS[name]] = _checked(f"defaults.{name}", value, _CHECKS[_DEFAULTS[name]])
+        settings[_DEFAULTS[name]] = _CHECKS[_DEFAULTS[name]](f"defaults.{name}", value)
     if content.get("workspaces_dir") is not None:
         settings["workspaces_dir"] = content["workspaces_dir"]
     number = settings.get("default_num_slots", 2)
@@ -305,15 +304,6 @@ def _known(place: str, given: Mapping[str, Any], known: Iterable[str], file: Pat
     for name in given:
         if name not in names:
             raise _refused(f"{place}{name}", f"is no setting; there are {', '.join(names)}; from {file}")
-
-
-def _checked(name: str, value: object, check: Callable[[str, object], Any]) -> Any:
-    try:
-        return check(name, value)
-    except ConfigValidationError:
-        raise
-    except ConfigurationError as error:
-        raise ConfigValidationError(str(error), field=name) from error
 
 
 def _patterns(name: str, value: object) -> tuple[str, ...]:

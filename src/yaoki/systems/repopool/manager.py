@@ -15,8 +15,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
+from yaoki.core.deadline import NEVER
 from yaoki.core.faults.errors import YaokiError
-from yaoki.core.parameters import duration
 from yaoki.core.recovery import RecoveryBusyError, Strategy
 from yaoki.core.recovery.strategy import strategy_of
 from yaoki.systems.repopool.allocation import Allocation
@@ -32,6 +32,7 @@ from yaoki.systems.repopool.mirror.fetching import BackgroundFetches
 from yaoki.systems.repopool.mirror.rebuild import rebuild
 from yaoki.systems.repopool.models import SlotIsolation, SlotState, SlotStatus
 from yaoki.systems.repopool.names import checked_repo_name
+from yaoki.systems.repopool.parameters import checked, hours, text
 from yaoki.systems.repopool.pools import Pools
 from yaoki.systems.repopool.recovery.detection import Detection
 from yaoki.systems.repopool.recovery.doctor import Doctor
@@ -326,8 +327,7 @@ class PoolManager:
         `force`: also one that somebody holds (the work goes to quarantine), and beyond the last automatic attempt. `dry_run`: only say
         what would be done. What was done, and why it failed, is in `last_recovery`.
         """
-        hours = 0.0 if force else None
-        strategy = Strategy("operator", long_allocated_after=hours, force_release=force)
+        strategy = Strategy("operator", long_allocated_after=0.0 if force else None, force_release=force)
         try:
             slot = self._resources.slot(slot_id)
             loop = self._recovery.loop(slot.slot_id)
@@ -345,9 +345,8 @@ class PoolManager:
 
         Raises SlotNotFoundError, ConfigValidationError for an empty reason.
         """
-        if not reason.strip():
-            raise ConfigValidationError("reason must be a text that is not empty", field="reason", slot_id=slot_id)
-        isolation = SlotIsolation("operator", reason, clock.wall(), "", f"yaoki pool recover {slot_id}")
+        told = text("reason", reason)
+        isolation = SlotIsolation("operator", told, clock.wall(), "", f"yaoki pool recover {slot_id}")
         store = self._resources.store
         while True:
             slot = self._resources.slot(slot_id)
@@ -377,19 +376,20 @@ class PoolManager:
         be done, in `last_recovery`. `staged`: without forced release first, then wait `stage_wait` seconds and look again.
 
         Returns long_allocated_released, corrupted_recovered, corrupted_isolated, orphaned_locks_cleaned, errors. Everything else
-        is in `last_recovery`. Raises ConfigurationError for a parameter out of its range.
+        is in `last_recovery`. Raises ConfigValidationError for a parameter out of its range.
         """
-        chosen = (
-            strategy_of(strategy)
-            if strategy is not None
-            else Strategy(
+        if strategy is not None:
+            chosen = checked("strategy", strategy, lambda _, given: strategy_of(given))
+        else:
+            after = hours("max_allocation_hours", max_allocation_hours)
+            chosen = Strategy(
                 "auto_recover",
-                long_allocated_after=duration("max_allocation_hours", max_allocation_hours, zero=True) * 3600.0,
+                # Nothing has been allocated for an infinite time.
+                long_allocated_after=None if after == NEVER else after,
                 force_release=force_release_long_allocated,
                 recover_corrupted=recover_corrupted,
                 clean_orphaned_locks=cleanup_orphaned_locks,
             )
-        )
         loop = self._recovery.loop(stage_wait=stage_wait)
         try:
             report = self._recovery.when_free(lambda: loop.run_once_threads(chosen, dry_run=dry_run, staged=staged))

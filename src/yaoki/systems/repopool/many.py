@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from yaoki.core.clock import clock
-from yaoki.core.parameters import whole
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError
 from yaoki.systems.repopool.leases.lease import new_lease
 from yaoki.systems.repopool.models import CleanupResult, SlotState
 from yaoki.systems.repopool.names import checked_repo_name
+from yaoki.systems.repopool.parameters import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yaoki.core.parameters import whole
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError
 from yaoki.systems.repopool.leases.lease import new_lease, said
 from yaoki.systems.repopool.leases.locks import hold
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address, checked_repo_name
+from yaoki.systems.repopool.parameters import whole
 from yaoki.systems.repopool.repair.mending import isolation_for
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from yaoki.core import deadline
 from yaoki.core.clock import clock
-from yaoki.core.parameters import duration
 from yaoki.systems.repopool.errors import NoAvailableSlotError
 from yaoki.systems.repopool.leases.liveness import process_liveness
 from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import SlotState
+from yaoki.systems.repopool.parameters import duration
 from yaoki.systems.repopool.store.port import Occasion
 
 if TYPE_CHECKING:

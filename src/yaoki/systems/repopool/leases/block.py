@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.core.fork import renew_after_fork
-from yaoki.core.parameters import duration
 from yaoki.core.parking import OnThread
 from yaoki.systems.repopool.errors import ConfigValidationError, PoolManagerError, SlotNotFoundError, StaleLeaseError
+from yaoki.systems.repopool.parameters import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.core.parameters import duration
 from yaoki.systems.repopool.errors import ConfigValidationError
 from yaoki.systems.repopool.leases.liveness import Finding, Liveness, lease_liveness
 from yaoki.systems.repopool.leases.process import this_process
 from yaoki.systems.repopool.models import Lease, SlotState
+from yaoki.systems.repopool.parameters import duration
 from yaoki.systems.repopool.times import age
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def new_lease(holder: str | None = None, *, ttl: float | None = None, durable: b
     """A lease of this process that begins now. `holder`: a label for people; `durable`: it outlives the process.
 
     `ttl`: seconds for which a durable lease lasts without a heartbeat. Raises ConfigValidationError for another lease, since that of
-    a process lasts as long as the process; ConfigurationError for what is no number of seconds.
+    a process lasts as long as the process, and for what is no number of seconds.
     """
     if ttl is not None and not durable:
         raise ConfigValidationError(

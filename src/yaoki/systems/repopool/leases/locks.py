@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.core.parameters import duration
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
 from yaoki.systems.repopool.leases.liveness import process_liveness
 from yaoki.systems.repopool.leases.process import ProcessIdentity, this_process
 from yaoki.systems.repopool.names import split_slot_id
+from yaoki.systems.repopool.parameters import duration, hours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -123,14 +123,15 @@ class LockManager:
 
     def orphaned(self, max_age_hours: float = 24) -> list[OrphanedLock]:
         """The lock files that nobody holds and that should not be there, as the table above says."""
-        known = self._slot_ids()
-        found = (self._judged(file, known, max_age_hours) for file in self._files())
+        age, known = hours("max_age_hours", max_age_hours), self._slot_ids()
+        found = (self._judged(file, known, age) for file in self._files())
         return [orphan for orphan in found if orphan is not None]
 
     def detect_stale_locks(self, max_age_hours: float = 24) -> list[str]:
         """The ids of slots whose lock was left behind: by a process that is gone, or `max_age_hours` ago by nobody knows whom."""
-        age = _hours(max_age_hours)
-        return [orphan.slot_id for orphan in self.orphaned(age) if orphan.of_slot or self._age(orphan.slot_id) >= age * 3600.0]
+        age = hours("max_age_hours", max_age_hours)
+        orphans = self.orphaned(max_age_hours)
+        return [orphan.slot_id for orphan in orphans if orphan.of_slot or self._age(orphan.slot_id) >= age]
 
     def cleanup_stale_locks(self, max_age_hours: float = 24) -> int:
         """Clean up what `detect_stale_locks` finds. Returns how many; a lock that is held meanwhile stays."""
@@ -175,7 +176,7 @@ class LockManager:
     def _files(self) -> list[Path]:
         return sorted(self.locks_dir.glob(f"*{_SUFFIX}"))
 
-    def _judged(self, file: Path, known: Collection[str], max_age_hours: float) -> OrphanedLock | None:
+    def _judged(self, file: Path, known: Collection[str], max_age: float) -> OrphanedLock | None:
         slot_id = file.name.removesuffix(_SUFFIX)
         lock = FileLock(file)
         try:
@@ -191,8 +192,8 @@ class LockManager:
         holder = ProcessIdentity.from_dict(lock.note())
         if holder is not None and process_liveness(holder).dead:
             return OrphanedLock(slot_id, True, f"{holder}, its holder, was killed")
-        if clock.wall() - status.st_mtime >= max_age_hours * 3600.0:
-            return OrphanedLock(slot_id, True, f"it was left behind more than {max_age_hours:g} hours ago")
+        if clock.wall() - status.st_mtime >= max_age:
+            return OrphanedLock(slot_id, True, f"it was left behind more than {max_age / 3600.0:g} hours ago")
         return None
 
     def _age(self, slot_id: str) -> float:
@@ -241,10 +242,6 @@ def _take(lock: FileLock) -> Mapping[str, object] | None:
             f"the lock {lock.file} cannot be taken: {error.strerror}",
             way_out="make the folder of locks writable, on a local disk",
         ) from error
-
-
-def _hours(value: float) -> float:
-    return duration("max_age_hours", value, zero=True)
 
 
 def _said(note: Mapping[str, object]) -> str:

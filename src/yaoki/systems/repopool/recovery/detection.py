@@ -16,11 +16,11 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from yaoki.core.faults.category import Severity
-from yaoki.core.parameters import duration
 from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.leases.lease import held_for, said
 from yaoki.systems.repopool.models import SlotState
+from yaoki.systems.repopool.parameters import hours
 from yaoki.systems.repopool.repair.mending import FULL, is_damage
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Detection:
 
     # --- lists for people
 
-    def long_allocated(self, hours: float) -> list[Slot]:
+    def long_allocated(self, max_allocation_hours: float) -> list[Slot]:
         """The slots that have been allocated for so many hours; with 0, all that are allocated."""
-        least = duration("max_allocation_hours", hours, zero=True, infinite=True) * 3600.0
+        least = hours("max_allocation_hours", max_allocation_hours)
         return [slot for slot in self._resources.store.slots() if _allocated_for(slot) >= least]
 
     def corrupted(self) -> list[Slot]:

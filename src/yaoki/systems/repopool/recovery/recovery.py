@@ -33,6 +33,7 @@ from yaoki.core.recovery import (
 from yaoki.systems.repopool.errors import PoolManagerError, StaleLeaseError
 from yaoki.systems.repopool.leases.liveness import occupants
 from yaoki.systems.repopool.models import SlotIsolation, SlotState
+from yaoki.systems.repopool.parameters import duration
 from yaoki.systems.repopool.pools import STATE_LOST
 from yaoki.systems.repopool.recovery.detection import DEAD_OWNER, TIER
 from yaoki.systems.repopool.repair.ladder import rebuild_git, rebuild_mirror, rebuild_tree, remove_stale_locks
@@ -70,7 +71,7 @@ class PoolRecovery:
         """Why a slot is not well yet."""
 
     def loop(self, only: str | None = None, *, stage_wait: float = 60.0) -> RecoveryLoop:
-        """The recovery loop of the core over these pools, or over one slot of them."""
+        """The recovery loop of the core over these pools, or over one slot of them. Raises ConfigValidationError."""
         detectors = [Detector("slots", lambda: self._detection.slots(only), timeout=DETECTOR_SECONDS)]
         if only is None:
             detectors += [Detector("locks", self._detection.locks), Detector("disk", self._detection.disk)]
@@ -80,7 +81,7 @@ class PoolRecovery:
             self._ladders(),
             journal=self._resources.config.workspaces_dir / "recovery.db",
             isolate=self._isolated,
-            stage_wait=stage_wait,
+            stage_wait=duration("stage_wait", stage_wait, zero=True),
         )
 
     @staticmethod
