@@ -11,18 +11,23 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from yaoki.service.data_directory import usual_place
 from yaoki.systems.repopool.configuration_files import read_configuration, stamp_of, usual_file, write_configuration
 from yaoki.systems.repopool.errors import ConfigValidationError
+from yaoki.systems.repopool.git.settings import checked_settings
 from yaoki.systems.repopool.names import checked_address, checked_repo_name
 from yaoki.systems.repopool.parameters import duration, share, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = ["CleanupOptions", "ConfigValidationError", "ConfigWatcher", "PoolConfig", "PoolDefinition"]
+
+
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class PoolConfig:
     `lock_timeout`: how long to wait for the lock of a slot. `cleanup_timeout`: the time for cleaning one slot.
     `stale_lock_hours`: when a lock that was left behind by nobody knows whom is stale. `enable_metrics`: whether allocations are
     counted. `fetch_ttl`: how old the mirror may be before it is fetched anew, in the background. `heartbeat_interval`: how often a lease says that it
-    is in use. `disk_reserve`: the share that a new slot must leave free, of its own size. `pools`: the pools by name.
+    is in use. `disk_reserve`: the share that a new slot must leave free, of its own size. `git_settings`: git configuration for
+    the way to the remotes, such as `http.proxy` or `credential.helper`. `pools`: the pools by name.
     """
 
     workspaces_dir: Path
@@ -83,6 +89,7 @@ class PoolConfig:
     fetch_ttl: float
     heartbeat_interval: float
     disk_reserve: float
+    git_settings: Mapping[str, str]
     pools: dict[str, PoolDefinition]
 
     def __init__(
@@ -99,6 +106,7 @@ class PoolConfig:
         fetch_ttl: float = 300.0,
         heartbeat_interval: float = 30.0,
         disk_reserve: float = 0.05,
+        git_settings: Mapping[str, str] = _NO_SETTINGS,
     ) -> None:
         values: dict[str, Any] = {
             "workspaces_dir": usual_place("repopool")[0] if workspaces_dir is None else workspaces_dir,
@@ -111,6 +119,7 @@ class PoolConfig:
             "fetch_ttl": fetch_ttl,
             "heartbeat_interval": heartbeat_interval,
             "disk_reserve": disk_reserve,
+            "git_settings": git_settings,
             "pools": {} if pools is None else pools,
         }
         for name, value in values.items():
@@ -194,6 +203,7 @@ class PoolConfig:
         return {
             "workspaces_dir": str(self.workspaces_dir),
             "defaults": {name: defaults[own] for name, own in _DEFAULTS.items()},
+            "git": dict(self.git_settings),
             "pools": {
                 name: {
                     "repo_url": each.repo_url,
@@ -250,7 +260,7 @@ _DEFAULTS = {
 
 def _settings(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """The parameters of PoolConfig that a file names."""
-    _known("", content, ("workspaces_dir", "defaults", "pools"), file)
+    _known("", content, ("workspaces_dir", "defaults", "git", "pools"), file)
     settings: dict[str, Any] = {}
     defaults = _table("defaults", content.get("defaults"), file)
     _known("defaults.", defaults, _DEFAULTS, file)
@@ -258,12 +268,22 @@ def _settings(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
         settings[_DEFAULTS[name]] = _CHECKS[_DEFAULTS[name]](f"defaults.{name}", value)
     if content.get("workspaces_dir") is not None:
         settings["workspaces_dir"] = content["workspaces_dir"]
+    settings["git_settings"] = checked_settings("git", dict(_flat(_table("git", content.get("git"), file))))
     number = settings.get("default_num_slots", 2)
     settings["pools"] = {
         name: _definition(name, _table(f"pools.{name}", each, file), number, file)
         for name, each in _table("pools", content.get("pools"), file).items()
     }
     return settings
+
+
+def _flat(table: Mapping[str, object], place: str = "") -> Iterator[tuple[str, object]]:
+    """The names and values of git's settings: to TOML, `http.proxy` without quotation marks is a table in a table."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value
 
 
 def _definition(name: str, stored: Mapping[str, Any], num_slots: int, file: Path) -> PoolDefinition:
@@ -351,6 +371,7 @@ _CHECKS: dict[str, Callable[[str, Any], object]] = {
     "fetch_ttl": _seconds,
     "heartbeat_interval": duration,
     "disk_reserve": _share,
+    "git_settings": checked_settings,
     "pools": _definitions,
 }
 """The settings, and what their values must be."""

@@ -49,7 +49,7 @@ class Resources:
                 way_out="name another workspaces_dir, or make this one writable",
             ) from error
         self.store: PoolStore = SqliteStore(config.workspaces_dir) if store is None else store
-        self.git: Git = Git() if git is None else git
+        self.git: Git = Git(settings=lambda: config.git_settings) if git is None else git
         self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lambda: config.lock_timeout)
         self._mirrors: dict[tuple[str, str], Mirror] = {}
 

@@ -3,6 +3,9 @@
 Nothing but our own words decides what git does: the environment is scrubbed of `GIT_*`, the user's and the system's configuration
 are not read, hooks, file system monitors, external programs and prompts are off, and transports other than those that addresses
 may have are refused. The git folder is always named, and it is ours: git never looks for one, so it never opens a tenant's.
+
+What an operator sets for the way to a remote is given in the environment, where no list of processes shows it, and where our own
+settings, given as arguments, outrank it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
 from yaoki.systems.repopool.git.failures import classified, way_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["OLDEST", "Git", "GitResult"]
@@ -61,11 +64,13 @@ _REMOTE_SETTINGS = (
     # Every fetch becomes one pack, which can be linked elsewhere as it is.
     "fetch.unpackLimit=1",
     "transfer.unpackLimit=1",
-    "core.sshCommand=ssh -oBatchMode=yes",
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=60",
-    "credential.helper=",
 )
+_REMOTE_DEFAULTS = {
+    "core.sshCommand": "ssh -oBatchMode=yes",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "credential.helper": "",
+}
 # The second one is for git before 2.36.
 _DURABLE = ("core.fsync=all", "core.fsyncObjectFiles=true")
 _ENVIRONMENT = {
@@ -102,7 +107,7 @@ class GitResult:
 class Git:
     """Runs git with a scrubbed environment, a fixed configuration and a limit on time and output.
 
-    `settings`: git configuration of the operator's for commands that talk to a remote, such as `credential.helper`.
+    `settings`: tells the git configuration of the operator's for commands that talk to a remote, checked by `checked_settings`.
     `timeout`: seconds that one command may take unless told otherwise; a deadline in force shortens it. `held`: descriptors that git
     inherits, so that a lock on them outlives us as long as our git does. Safe for threads and after fork.
     """
@@ -111,13 +116,13 @@ class Git:
         self,
         *,
         timeout: float = 300.0,
-        settings: Mapping[str, str] | None = None,
+        settings: Callable[[], Mapping[str, str]] = dict,
         program: str = "git",
         held: Sequence[int] = (),
         started: list[int] | None = None,
     ) -> None:
         self.timeout = timeout
-        self.settings = dict(settings or {})
+        self.settings = settings
         self.program = program
         self._held = tuple(held)
         # Shared by all that `holding` has made.
@@ -178,7 +183,8 @@ class Git:
             environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(_quoted(folder) for folder in borrow)
         settings = [*_SETTINGS]
         if remote:
-            settings += [*_REMOTE_SETTINGS, *(f"{name}={value}" for name, value in self.settings.items())]
+            settings += _REMOTE_SETTINGS
+            environment.update(_as_environment([*_REMOTE_DEFAULTS.items(), *self.settings().items()]))
         if durable:
             settings += _DURABLE
         words = [_found(self.program), *(word for setting in settings for word in ("-c", setting)), *arguments]
@@ -221,6 +227,15 @@ class Git:
         if code is not None and code in allowed:
             return GitResult(stdout, stderr, code, clock.now() - started)
         raise _failed(arguments, code, stderr, clock.now() - started)
+
+
+def _as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Settings as git reads them from its environment, the later ones over the former."""
+    variables = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (name, value) in enumerate(settings):
+        variables[f"GIT_CONFIG_KEY_{number}"] = name
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
 
 
 def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple[bytes, bytes, bool]:
