@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.exclusive import holder_said, take, take_in_time
 from yaoki.systems.repopool.leases.liveness import process_liveness
-from yaoki.systems.repopool.leases.process import ProcessIdentity, this_process
+from yaoki.systems.repopool.leases.process import ProcessIdentity
 from yaoki.systems.repopool.names import split_slot_id
 from yaoki.systems.repopool.parameters import duration, hours
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["LockManager", "OrphanedLock", "hold"]
 
 _SUFFIX = ".lock"
-_FIRST_WAIT, _LONGEST_WAIT = 0.002, 0.05
-_GLANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class LockManager:
         holder = _take(lock)
         if holder is not None:
             raise LockTimeoutError(
-                f"the lock of {slot_id} is held by {_said(holder)}, which lives",
+                f"the lock of {slot_id} is held by {holder_said(holder)}, which lives",
                 slot_id=slot_id,
                 way_out="end that process: the lock is free as soon as it has ended",
             )
@@ -205,45 +204,33 @@ class LockManager:
 
 @contextmanager
 def hold(lock: FileLock, seconds: float, what: str, *, slot_id: str | None = None) -> Iterator[FileLock]:
-    """Hold a lock in the block. `seconds`: how long to wait for it. Raises LockTimeoutError, which says who holds it."""
-    started = clock.now()
-    wait = _FIRST_WAIT
-    while (holder := _take(lock)) is not None:
-        # A holder without a note may be somebody who only looks whether the lock is held.
-        left = started + (seconds if holder else max(seconds, _GLANCE)) - clock.now()
-        if left <= 0:
-            raise LockTimeoutError(
-                f"{what} was not free within {seconds:g} s: {_said(holder)} holds it",
-                slot_id=slot_id,
-                way_out="wait until it is done, or end it",
-            )
-        clock.sleep(min(wait, left))
-        wait = min(2.0 * wait, _LONGEST_WAIT)
+    """Hold a lock in the block. `seconds`: how long to wait for it. `what`: the lock, for people.
+
+    Raises LockTimeoutError, which says who holds it, and PoolManagerError if the platform or the folder has no locks for us.
+    """
+    with _usable(lock):
+        take_in_time(lock, seconds, what, slot_id=slot_id)
     try:
-        # On a full disk there may be no room for the note, which is no reason not to work.
-        with suppress(OSError):
-            lock.write({**this_process().to_dict(), "since": clock.wall()})
         yield lock
     finally:
         lock.release()
 
 
 def _take(lock: FileLock) -> Mapping[str, object] | None:
+    with _usable(lock):
+        return take(lock)
+
+
+@contextmanager
+def _usable(lock: FileLock) -> Iterator[None]:
     try:
-        with suppress(FileNotFoundError):
-            return lock.take()
-        # Somebody has removed the folder of locks: no lock in it is held, then.
-        lock.file.parent.mkdir(exist_ok=True)
-        return lock.take()
+        yield
     except ImportError:
         raise PoolManagerError("this platform has no file locks", way_out="use Linux or macOS") from None
+    except LockTimeoutError:
+        raise
     except OSError as error:
         raise PoolManagerError(
             f"the lock {lock.file} cannot be taken: {error.strerror}",
             way_out="make the folder of locks writable, on a local disk",
         ) from error
-
-
-def _said(note: Mapping[str, object]) -> str:
-    process = ProcessIdentity.from_dict(note)
-    return "another process" if process is None else str(process)
