@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
-from yaoki.systems.repopool.exclusive import holder_said, take, take_in_time
 from yaoki.systems.repopool.leases.liveness import process_liveness
 from yaoki.systems.repopool.leases.process import ProcessIdentity
+from yaoki.systems.repopool.leases.taking import holder_said, take, take_in_time
 from yaoki.systems.repopool.names import split_slot_id
 from yaoki.systems.repopool.parameters import duration, hours
 
