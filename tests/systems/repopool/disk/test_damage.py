@@ -11,7 +11,7 @@ import pytest
 from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.integrity import DamageClass
-from yaoki.systems.repopool.repair.ladder import RUNGS, damages_of, remove_stale_locks, repair
+from yaoki.systems.repopool.repair.ladder import LADDER, KeptAs, damages_of, remove_stale_locks, repair
 
 
 def flipped(path: Path, at: int) -> None:
@@ -219,10 +219,10 @@ def test_w3_every_damage_is_repaired_without_the_remote(world: World, harm: Call
         mine.write_text("mine")
     world.origin.rename(world.origin.with_name("gone"))
 
-    repaired = repair(workspace, ticket="7")
+    repaired = repair(workspace, KeptAs("7"))
 
     assert repaired.ok, repaired.reason
-    assert repaired.rung in RUNGS
+    assert repaired.rung in [rung.name for rung in LADDER]
     assert damages_of(workspace) == []
     assert workspace.prepare().branch == "main"
     assert tenant(world.tree(), "status", "--porcelain", "--ignored") == ""
@@ -237,7 +237,7 @@ def test_w2_a_healthy_slot_needs_no_repair(world: World) -> None:
     workspace = world.built()
     before = world.git.commands
 
-    repaired = repair(workspace, ticket="7")
+    repaired = repair(workspace, KeptAs("7"))
 
     assert (repaired.ok, repaired.rung, repaired.kept) == (True, "", ())
     assert world.git.commands <= before + 3
@@ -289,9 +289,9 @@ def test_w3_a_damaged_mirror_is_mended_before_its_slots(world: World) -> None:
     pack.unlink()
     pack.write_bytes(content[:-30])
 
-    repaired = repair(workspace, ticket="7")
+    repaired = repair(workspace, KeptAs("7"))
 
-    assert (repaired.ok, repaired.rung, repaired.kept) == (True, "rebuild_mirror", ())
+    assert (repaired.ok, repaired.rung, repaired.kept) == (True, "rebuild the mirror", ())
     assert workspace.prepare().branch == "main"
 
 
@@ -303,7 +303,7 @@ def test_w3_what_cannot_be_repaired_is_given_up_with_a_reason(world: World) -> N
     world.origin.rename(world.origin.with_name("gone"))
     shutil.rmtree(world.layout.quarantine, ignore_errors=True)
 
-    repaired = repair(workspace, ticket="7")
+    repaired = repair(workspace, KeptAs("7"))
 
     assert not repaired.ok
     assert "recover it when the remote answers again" in repaired.reason

@@ -4,7 +4,7 @@
 | --- | --- |
 | dead owner | take the slot back: the work to quarantine, clean, offer |
 | long allocated | the same, by force: only where the strategy or an operator says so |
-| corrupted | check again; remove stale locks; rebuild `.git`; rebuild the tree; rebuild the mirror |
+| corrupted | check again; then those of the repair ladder |
 | orphaned lock | remove it, if nobody holds it |
 
 A slot is taken under a lease before it is touched, so nobody is given one that is being mended; and it is offered only after it has
@@ -13,6 +13,7 @@ passed the checks. Every step keeps what it replaces before it replaces it. The 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
@@ -36,7 +37,7 @@ from yaoki.systems.repopool.models import SlotIsolation, SlotState
 from yaoki.systems.repopool.parameters import duration
 from yaoki.systems.repopool.pools import STATE_LOST
 from yaoki.systems.repopool.recovery.detection import DEAD_OWNER, TIER
-from yaoki.systems.repopool.repair.ladder import rebuild_git, rebuild_mirror, rebuild_tree, remove_stale_locks
+from yaoki.systems.repopool.repair.ladder import LADDER, KeptAs
 from yaoki.systems.repopool.repair.mending import command_for
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
     from yaoki.systems.repopool.recovery.detection import Detection
     from yaoki.systems.repopool.release import Release
+    from yaoki.systems.repopool.repair.ladder import Rung
     from yaoki.systems.repopool.resources import Resources
     from yaoki.systems.repopool.slot.workspace import Workspace
 
@@ -69,6 +71,8 @@ class PoolRecovery:
         """The slots that a step of this recovery has taken, and their fences."""
         self._troubles: dict[str, Exception] = {}
         """Why a slot is not well yet."""
+        self._ended: set[str] = set()
+        """The slots whose ladder has ended, since a rung has failed that the others need."""
 
     def loop(self, only: str | None = None, *, stage_wait: float = 60.0) -> RecoveryLoop:
         """The recovery loop of the core over these pools, or over one slot of them. Raises ConfigValidationError."""
@@ -114,11 +118,8 @@ class PoolRecovery:
             ),
             RepairLadder(
                 CORRUPTED,
-                Repair("check again", self._check_again, timeout=RUNG_SECONDS),
-                Repair("remove stale locks", self._remove_stale_locks, timeout=RUNG_SECONDS),
-                Repair("rebuild .git", self._rebuild_git, timeout=RUNG_SECONDS),
-                Repair("rebuild the tree", self._rebuild_tree, timeout=RUNG_SECONDS),
-                Repair("rebuild the mirror", self._rebuild_mirror, timeout=RUNG_SECONDS),
+                Repair("check again", self._mend, timeout=RUNG_SECONDS),
+                *(Repair(rung.name, partial(self._mend, rung=rung), timeout=RUNG_SECONDS) for rung in LADDER),
                 verify=self._is_well,
                 command=lambda anomaly: command_for(anomaly.subject),
             ),
@@ -148,26 +149,13 @@ class PoolRecovery:
     def _remove_lock(self, attempt: Attempt) -> None:
         self._resources.locks.clean(str(attempt.anomaly.facts["slot_id"]))
 
-    def _check_again(self, attempt: Attempt) -> None:
-        self._mend(attempt, lambda workspace, slot: None)
-
-    def _remove_stale_locks(self, attempt: Attempt) -> None:
-        self._mend(attempt, lambda workspace, slot: remove_stale_locks(workspace))
-
-    def _rebuild_git(self, attempt: Attempt) -> None:
-        self._mend(attempt, lambda workspace, slot: rebuild_git(workspace, **_kept_as(attempt, slot)))
-
-    def _rebuild_tree(self, attempt: Attempt) -> None:
-        self._mend(attempt, lambda workspace, slot: rebuild_tree(workspace, **_kept_as(attempt, slot)))
-
-    def _rebuild_mirror(self, attempt: Attempt) -> None:
-        self._mend(attempt, lambda workspace, slot: rebuild_mirror(workspace, **_kept_as(attempt, slot)))
-
-    def _mend(self, attempt: Attempt, rung: Callable[[Workspace, Slot], object]) -> None:
+    def _mend(self, attempt: Attempt, rung: Rung | None = None) -> None:
         """Take the slot, do what the rung does, and offer the slot if it is sound then; else `_is_well` says why it is not."""
+        if rung is None:
+            self._ended.discard(attempt.subject)
         slot = self._resources.store.slot(attempt.subject)
-        if slot is None or not self._may_be_mended(slot):
-            # Somebody was faster: has recovered it, or has got it.
+        if slot is None or not self._may_be_mended(slot) or slot.slot_id in self._ended:
+            # Somebody was faster: has recovered it, or has got it. Or nothing helps.
             return
         try:
             if self._taken.get(slot.slot_id) != slot.fence:
@@ -181,10 +169,11 @@ class PoolRecovery:
             # No error of the recovery: the next rung may help.
             self._troubles[attempt.subject] = error
 
-    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Callable[[Workspace, Slot], object]) -> None:
+    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Rung | None) -> None:
         started = clock.now()
         with self._resources.working_on(slot) as workspace:
-            rung(workspace, slot)
+            if rung is not None:
+                self._climb(rung, workspace, KeptAs(str(slot.fence), attempt.anomaly.detail))
             self._check(workspace, slot)
             if slot.needs_cleaning:
                 workspace.clean(ticket=str(slot.fence), reason=attempt.anomaly.detail, taken=True)
@@ -193,6 +182,14 @@ class PoolRecovery:
         self._resources.store.offer(slot.slot_id, slot.fence, branch=prepared.branch, commit=prepared.commit, recovered=True)
         self._resources.count(slot.repo_name, repairs=1, repair_seconds=clock.now() - started)
         self._forget(slot.slot_id)
+
+    def _climb(self, rung: Rung, workspace: Workspace, kept_as: KeptAs) -> None:
+        try:
+            rung.climb(workspace, kept_as)
+        except (PoolManagerError, OSError):
+            if rung.needed:
+                self._ended.add(workspace.slot.slot_id)
+            raise
 
     def _check(self, workspace: Workspace, slot: Slot) -> None:
         """Raises PoolManagerError if the slot, or the mirror that it borrows from, is damaged."""
@@ -215,6 +212,7 @@ class PoolRecovery:
     def _forget(self, slot_id: str) -> None:
         self._taken.pop(slot_id, None)
         self._troubles.pop(slot_id, None)
+        self._ended.discard(slot_id)
 
     # --- verdicts and hooks
 
@@ -265,11 +263,6 @@ class PoolRecovery:
             record = slot.isolation
         self._resources.store.isolate(slot.slot_id, slot.fence, record)
         self._forget(slot.slot_id)
-
-
-def _kept_as(attempt: Attempt, slot: Slot) -> dict[str, str]:
-    """Under which name the quarantine keeps what a rung replaces, and why."""
-    return {"ticket": str(slot.fence), "reason": attempt.anomaly.detail}
 
 
 def seed_counts(report: RecoveryReport) -> dict[str, int]:

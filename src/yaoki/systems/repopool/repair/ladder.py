@@ -2,13 +2,17 @@
 
 | rung | what it does |
 | --- | --- |
-| remove_stale_locks | removes `*.lock` files of git that no process has open |
-| rebuild_git | keeps what can be read, sets `.git` aside, makes a new one around the same files, cleans |
-| rebuild_tree | sets the whole slot aside by rename, builds it anew from the mirror |
-| rebuild_mirror | makes the mirror anew, then does as rebuild_tree |
+| remove stale locks | removes `*.lock` files of git that no process has open |
+| rebuild the mirror | makes the mirror anew, if it is damaged: what seems to be wrong with a slot may come from it |
+| rebuild .git | keeps what can be read, sets `.git` aside, makes a new one around the same files, cleans |
+| rebuild the tree | sets the whole slot aside by rename, builds it anew from the mirror |
 
-Every rung can be run alone, and again; each keeps what it replaces before it replaces it. None needs the network but the last one, and
+Every rung can be run alone, and again; each keeps what it replaces before it replaces it. None needs the network but that of the mirror, and
 that only if nothing on this disk has what is missing.
+
+The ladder is one, and is walked in two ways. `repair` walks it at once, for whoever allocates or releases the slot and waits for it. A
+recovery has the core's loop walk it, which notes each rung in its journal, gives it a time, verifies after it, and goes on after a kill; but
+there is one recovery at a time over all processes, so nobody who only wants a slot may have to wait for it.
 """
 
 from __future__ import annotations
@@ -22,22 +26,39 @@ from typing import TYPE_CHECKING
 from yaoki.core.faults.errors import DeadlineExceededError, Rejected
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError, LockTimeoutError
 from yaoki.systems.repopool.files import is_folder
-from yaoki.systems.repopool.integrity import Damage, DamageClass
 from yaoki.systems.repopool.mirror.rebuild import rebuild
 from yaoki.systems.repopool.slot.checks import locks_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.quarantine.quarantine import Entry
     from yaoki.systems.repopool.slot.workspace import Workspace
 
-__all__ = ["RUNGS", "Repaired", "damages_of", "rebuild_git", "rebuild_mirror", "rebuild_tree", "remove_stale_locks", "repair"]
-
-RUNGS = ("remove_stale_locks", "rebuild_git", "rebuild_tree", "rebuild_mirror")
-"""The names of the rungs, in their order."""
+__all__ = ["LADDER", "KeptAs", "Repaired", "Rung", "damages_of", "remove_stale_locks", "repair"]
 
 _TIER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAs:
+    """Under which name the quarantine keeps what a rung replaces, why, and whose it was."""
+
+    ticket: str
+    reason: str = "damaged"
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """`name`: for reports and the journal. `climb`: does it, and returns what went to quarantine; raises PoolManagerError or OSError.
+    `needed`: the rungs above build from what it makes, so if it raises the ladder ends.
+    """
+
+    name: str
+    climb: Callable[[Workspace, KeptAs], Entry | None]
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,82 +99,72 @@ def remove_stale_locks(workspace: Workspace) -> list[str]:
     return removed
 
 
-def rebuild_git(workspace: Workspace, *, ticket: str, reason: str, holder: str = "") -> Entry | None:
-    """Keep what can be read, set the tenant's `.git` aside, make a new one around the same files, and clean the slot."""
-    return workspace.clean(ticket=ticket, reason=reason, holder=holder, taken=True).entry
-
-
-def rebuild_tree(workspace: Workspace, *, ticket: str, reason: str, holder: str = "") -> Entry | None:
-    """Set the whole slot aside by rename, and build it anew from the mirror."""
-    return workspace.renew(ticket=ticket, reason=reason, holder=holder)
-
-
-def rebuild_mirror(workspace: Workspace, *, ticket: str, reason: str, holder: str = "") -> Entry | None:
-    """Make the mirror anew, if something is wrong with it, then do as `rebuild_tree`."""
-    mirror = workspace.mirror
-    if mirror.check(tier=2):
-        rebuild(mirror, workspace.quarantine)
-    return rebuild_tree(workspace, ticket=ticket, reason=reason, holder=holder)
-
-
-def repair(workspace: Workspace, *, ticket: str, reason: str = "damaged", holder: str = "") -> Repaired:
+def repair(workspace: Workspace, kept_as: KeptAs) -> Repaired:
     """Go up the ladder until the slot is clean and passes tier 1. Never raises for damage: `Repaired.reason` says why not.
 
-    The caller knows that nobody has the slot. A full disk ends the ladder at once: every further rung would need more of it.
+    The caller knows that nobody has the slot. A full disk ends the ladder at once: every further rung would need more of it. So does a
+    mirror that cannot be made anew: no further rung would have anything to build from.
     """
     kept: list[Entry] = []
-    rung = ""
+    name = ""
     try:
         found = damages_of(workspace)
-        if not found:
-            return Repaired(ok=True, rung="")
-        if all(damage.kind is DamageClass.STALE_LOCK for damage in found):
-            rung = RUNGS[0]
-            remove_stale_locks(workspace)
-            found = damages_of(workspace)
+        problem = _told(found)
+        for rung in LADDER:
             if not found:
-                return Repaired(ok=True, rung=rung)
-        problem = "; ".join(str(damage) for damage in found)
-        for name, climb in _climbs(found):
-            rung = name
+                break
+            name = rung.name
             try:
-                entry = climb(workspace, ticket=ticket, reason=reason, holder=holder)
+                entry = rung.climb(workspace, kept_as)
             except (GitOperationError, CleanupError, Rejected, DeadlineExceededError) as error:
                 if isinstance(error, GitOperationError) and error.failure is Failure.NO_SPACE:
                     raise
                 problem = str(error)
-                if name == RUNGS[3]:
-                    # Without a mirror no other rung has anything to build from.
+                if rung.needed:
                     break
                 continue
             if entry is not None:
                 kept.append(entry)
             found = damages_of(workspace)
-            if not found:
-                return Repaired(ok=True, rung=rung, kept=tuple(kept))
-            problem = "; ".join(str(damage) for damage in found)
+            problem = _told(found)
     except (GitOperationError, LockTimeoutError, OSError) as error:
-        return Repaired(ok=False, rung=rung, kept=tuple(kept), reason=str(error))
-    return Repaired(ok=False, rung=rung, remaining=tuple(found), kept=tuple(kept), reason=problem)
+        return Repaired(ok=False, rung=name, kept=tuple(kept), reason=str(error))
+    return Repaired(ok=not found, rung=name, remaining=tuple(found), kept=tuple(kept), reason=problem if found else "")
 
 
-def _climbs(found: list[Damage]) -> list[tuple[str, Callable[..., Entry | None]]]:
-    """The rungs that can help against what was found."""
-    climbs: list[tuple[str, Callable[..., Entry | None]]] = [
-        (RUNGS[1], rebuild_git),
-        (RUNGS[2], rebuild_tree),
-        (RUNGS[3], rebuild_mirror),
-    ]
-    if any(damage.kind is DamageClass.BAD_MIRROR for damage in found):
-        # What seems to be wrong with the slot may come from its mirror.
-        return [(RUNGS[3], _mirror_first), *climbs[:2]]
-    return climbs
+def _told(found: list[Damage]) -> str:
+    return "; ".join(str(damage) for damage in found)
 
 
-def _mirror_first(workspace: Workspace, *, ticket: str, reason: str, holder: str) -> Entry | None:
-    """Only the mirror is made anew; the slot is looked at again."""
-    rebuild(workspace.mirror, workspace.quarantine)
+# --- the rungs --------------------------------------------------------------------------------------------------------------
+
+
+def _remove_stale_locks(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
+    remove_stale_locks(workspace)
     return None
+
+
+def _rebuild_mirror(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
+    if workspace.mirror.check(tier=2):
+        rebuild(workspace.mirror, workspace.quarantine)
+    return None
+
+
+def _rebuild_git(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
+    return workspace.clean(ticket=kept_as.ticket, reason=kept_as.reason, holder=kept_as.holder, taken=True).entry
+
+
+def _rebuild_tree(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
+    return workspace.renew(ticket=kept_as.ticket, reason=kept_as.reason, holder=kept_as.holder)
+
+
+LADDER = (
+    Rung("remove stale locks", _remove_stale_locks),
+    Rung("rebuild the mirror", _rebuild_mirror, needed=True),
+    Rung("rebuild .git", _rebuild_git),
+    Rung("rebuild the tree", _rebuild_tree),
+)
+"""The rungs, in their order."""
 
 
 def _open_files() -> set[str]:

@@ -13,7 +13,7 @@ from yaoki.core.faults.classifier import classify
 from yaoki.core.health.check_run import one_line
 from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeoutError, PoolManagerError
 from yaoki.systems.repopool.models import SlotIsolation
-from yaoki.systems.repopool.repair.ladder import repair
+from yaoki.systems.repopool.repair.ladder import KeptAs, repair
 
 if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
@@ -39,7 +39,7 @@ def mended(workspace: Workspace, slot: Slot, error: PoolManagerError | OSError) 
     if not is_damage(error):
         return str(error)
     holder = "" if slot.lease is None else slot.lease.holder
-    repaired = repair(workspace, ticket=str(slot.fence), reason=one_line(f"damaged: {error}"), holder=holder)
+    repaired = repair(workspace, KeptAs(str(slot.fence), one_line(f"damaged: {error}"), holder))
     return "" if repaired.ok else repaired.reason or str(error)
 
 
