@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,21 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(PoolManagerError, match=r"network file system \(nfs4\).*on a local disk"):
         SqliteStore(tmp_path).slots()
     assert not (tmp_path / "pool.db").exists()
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> None:
+    """SPEC X: its pools and holders stay, what has been added works, and the former file is kept beside it."""
+    store = store_with(tmp_path, slots=1)
+    held = allocated(store)
+    store.close()
+    with closing(sqlite3.connect(store.file)) as connection, connection:
+        connection.execute("DROP TABLE removed_slots")
+        connection.execute("PRAGMA user_version = 1")
+
+    assert store.slot(held.slot_id) == held
+    store.remove_slot(held.slot_id, held.fence, former=held.lease)
+
+    assert store.lease_before_removal(held.slot_id) == held.lease
+    (copy,) = tmp_path.glob("pool.db.version-1-*")
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT id FROM slots").fetchall() == [(held.slot_id,)]

@@ -126,7 +126,8 @@ class Pools:
         except BaseException as error:
             store.isolate(taken.slot_id, taken.fence, isolation_for(taken, f"it could not be removed: {error}", error))
             raise
-        store.remove_slot(taken.slot_id, taken.fence)
+        former = slot.lease if slot.state is SlotState.ALLOCATED else None
+        store.remove_slot(taken.slot_id, taken.fence, former=former)
         self._resources.locks.discard(slot_id)
         pool = store.pool(slot.repo_name)
         if pool is not None:

@@ -45,7 +45,7 @@ class Release:
         try:
             slot = self._resources.slot(slot_id)
         except SlotNotFoundError as error:
-            if fence is None:
+            if fence is None and not self._was_callers(slot_id):
                 raise
             raise stale_lease(slot_id, "it was removed") from error
         by_right = is_mine(slot.lease) if fence is None else slot.fence == fence
@@ -54,6 +54,11 @@ class Release:
         if slot.state is SlotState.ALLOCATED and fence is None and slot.lease is not None and slot.lease.durable:
             raise stale_lease(slot_id, f"the lease of {said(slot.lease)} is durable, so name its fence")
         raise stale_lease(slot_id, _whose(slot))
+
+    def _was_callers(self, slot_id: str) -> bool:
+        """Whether a slot that is gone was taken from the caller; from whom a durable lease was taken, only its fence would tell."""
+        lease = self._resources.store.lease_before_removal(slot_id)
+        return lease is not None and (lease.durable or is_mine(lease))
 
     def release(self, slot_id: str, cleanup: bool, fence: int | None) -> None:
         """Give the slot back. Raises SlotNotFoundError, StaleLeaseError, CleanupError."""

@@ -83,8 +83,12 @@ class PoolStore(Protocol):
         """A new slot, CLEANING, with the lowest free number. Raises PoolNotFoundError."""
         raise NotImplementedError
 
-    def remove_slot(self, slot_id: str, fence: int) -> None:
-        """Forget a slot. Raises StaleLeaseError, SlotNotFoundError."""
+    def remove_slot(self, slot_id: str, fence: int, *, former: Lease | None = None) -> None:
+        """Forget a slot. `former`: the lease that it was taken from, which is remembered. Raises StaleLeaseError, SlotNotFoundError."""
+        raise NotImplementedError
+
+    def lease_before_removal(self, slot_id: str) -> Lease | None:
+        """The lease that a slot of this id was taken from when it was removed; None if there was none."""
         raise NotImplementedError
 
     # --- transitions; each raises StaleLeaseError for a fence of the past, and SlotNotFoundError

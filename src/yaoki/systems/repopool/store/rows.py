@@ -14,11 +14,11 @@ from yaoki.systems.repopool.models import Lease, Slot, SlotIsolation, SlotState
 from yaoki.systems.repopool.times import moment, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["LEASE", "MENDED", "SLOT", "lease_values", "metadata_of", "slot_of"]
+__all__ = ["LEASE", "MENDED", "SLOT", "lease_of", "lease_values", "metadata_of", "slot_of"]
 
 LEASE = (
     *("holder", "host", "boot", "namespace", "pid", "pid_started"),
@@ -109,7 +109,7 @@ def slot_of(workspaces: Path, row: tuple[Any, ...]) -> Slot:
         updated_at=moment(value["updated_at"]),
         fence=value["fence"],
         needs_cleaning=bool(value["needs_cleaning"]),
-        lease=_lease_of([value[name] for name in LEASE]),
+        lease=lease_of([value[name] for name in LEASE]),
         isolation=isolation,
     )
 
@@ -152,7 +152,8 @@ def _moment(wall: float | None) -> datetime | None:
     return None if wall is None else moment(wall)
 
 
-def _lease_of(values: list[Any]) -> Lease | None:
+def lease_of(values: Sequence[Any]) -> Lease | None:
+    """The lease that values of the columns LEASE tell about; None if nobody has one, or it cannot be read."""
     holder, host, boot, namespace, pid, started, since, monotonic, heartbeat, until, durable = values
     if holder is None or None in (since, monotonic, heartbeat, durable):
         return None

@@ -46,6 +46,13 @@ SCHEMA: tuple[str, ...] = (
     CREATE INDEX queue ON tickets (repo, number);
     CREATE TABLE counters (repo TEXT NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (repo, name)) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE removed_slots (
+        id TEXT PRIMARY KEY,
+        holder TEXT, host TEXT, boot TEXT, namespace TEXT, pid INTEGER, pid_started TEXT,
+        lease_since REAL, lease_since_monotonic REAL, heartbeat_at REAL, lease_until REAL, durable INTEGER
+    ) WITHOUT ROWID
+    """,
 )
 """What leads from each version to the next; the present version is their number."""
 

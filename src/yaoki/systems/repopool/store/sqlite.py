@@ -13,7 +13,7 @@ from yaoki.systems.repopool.names import slot_id_of
 from yaoki.systems.repopool.store.connections import Connections
 from yaoki.systems.repopool.store.port import Ticket
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot, stale_lease
-from yaoki.systems.repopool.store.rows import LEASE, MENDED, SLOT, lease_values, metadata_of, slot_of
+from yaoki.systems.repopool.store.rows import LEASE, MENDED, SLOT, lease_of, lease_values, metadata_of, slot_of
 from yaoki.systems.repopool.times import moment
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class SqliteStore:
             )
             return self._read(connection, slot_id)
 
-    def remove_slot(self, slot_id: str, fence: int) -> None:
+    def remove_slot(self, slot_id: str, fence: int, *, former: Lease | None = None) -> None:
         with self._connections.writing() as connection:
             connection.execute(
                 "UPDATE pools SET highest_fence = max(highest_fence, ?) WHERE name = (SELECT repo FROM slots WHERE id = ?)",
@@ -134,6 +134,16 @@ class SqliteStore:
             )
             gone = connection.execute("DELETE FROM slots WHERE id = ? AND fence = ?", (slot_id, fence))
             self._check(connection, slot_id, fence, gone)
+            if former is not None:
+                connection.execute(
+                    f"INSERT OR REPLACE INTO removed_slots (id, {', '.join(LEASE)}) VALUES (?{', ?' * len(LEASE)})",  # noqa: S608  # our own columns
+                    (slot_id, *lease_values(former)),
+                )
+
+    def lease_before_removal(self, slot_id: str) -> Lease | None:
+        with self._connections.reading() as connection:
+            row = connection.execute(f"SELECT {', '.join(LEASE)} FROM removed_slots WHERE id = ?", (slot_id,)).fetchone()  # noqa: S608  # our own columns
+        return None if row is None else lease_of(row)
 
     # --- transitions --------------------------------------------------------------------------------------------------------
 
