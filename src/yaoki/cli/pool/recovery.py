@@ -76,7 +76,12 @@ def recover(
     stage_wait: Annotated[float, typer.Option("--stage-wait", min=0.0, help="Seconds to wait between the stages.")] = 60.0,
     mirror: Annotated[
         str | None,
-        typer.Option("--mirror", metavar="POOL", help="Only make the damaged mirror of a pool anew.", show_default=False),
+        typer.Option(
+            "--mirror",
+            metavar="POOL",
+            help="Only mend the mirror of a pool: make it anew if it is damaged, join its packs if they are many.",
+            show_default=False,
+        ),
     ] = None,
     workspaces: Workspaces = None,
     config: Config = None,

@@ -75,7 +75,7 @@ class Allocation:
         self._resources.count(name, allocations=1, allocation_seconds=clock.now() - started)
         if not durable:
             # For the next tenant. Who takes a durable lease may end at once, and the fetch with it.
-            self._fetches.begin(self._resources.mirror(name, slot.repo_url))
+            self._fetches.begin(self._resources.mirror(name, slot.repo_url), self._resources.quarantine(name))
         return slot
 
     def _allocate(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 
-__all__ = ["bytes_in", "is_folder", "move", "read_regular", "remove", "sync_folder", "write_whole"]
+__all__ = ["bytes_in", "is_folder", "move", "read_regular", "remove", "sync_file", "sync_folder", "write_whole"]
 
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -63,6 +63,15 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def sync_file(file: Path) -> None:
+    """Bring the content of a file to the disk. Raises OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -29,6 +29,7 @@ from yaoki.systems.repopool.leases.lease import prolonged
 from yaoki.systems.repopool.many import ManySlots
 from yaoki.systems.repopool.metrics import RECOVERY_COUNTERS, Metrics
 from yaoki.systems.repopool.mirror.fetching import BackgroundFetches
+from yaoki.systems.repopool.mirror.joining import join
 from yaoki.systems.repopool.mirror.rebuild import rebuild
 from yaoki.systems.repopool.models import SlotIsolation, SlotState, SlotStatus
 from yaoki.systems.repopool.names import checked_repo_name
@@ -414,15 +415,18 @@ class PoolManager:
     def refresh_mirrors(self) -> None:
         """Begin to fetch, in the background, every mirror whose remote was not asked for `fetch_ttl` seconds. Does not wait."""
         for name in self.list_pools():
-            self._fetches.begin(self._resources.mirror(name, self.get_pool(name).repo_url))
+            self._fetches.begin(self._resources.mirror(name, self.get_pool(name).repo_url), self._resources.quarantine(name))
 
     def recover_mirror(self, repo_name: str) -> str:
-        """Make the mirror of a pool anew if it is damaged: from the remote, else from what this disk has.
+        """Make the mirror of a pool anew if it is damaged: from the remote, else from what this disk has. Join its packs if they are many.
 
         Returns "remote" or "local", or "" if it is not damaged. Raises PoolNotFoundError, GitOperationError if neither works.
         """
         pool = self.get_pool(repo_name)
-        return rebuild(self._resources.mirror(pool.repo_name, pool.repo_url), self._resources.quarantine(pool.repo_name))
+        mirror, quarantine = self._resources.mirror(pool.repo_name, pool.repo_url), self._resources.quarantine(pool.repo_name)
+        source = rebuild(mirror, quarantine)
+        join(mirror, quarantine)
+        return source
 
     def check_mirror(self, repo_name: str) -> list[Damage]:
         """What is damaged in the mirror of a pool: files, the base commit, checksums. Raises PoolNotFoundError."""

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.systems.repopool.cli.running import Commands
+from tests.systems.repopool.disk.packs import add_pack
 from yaoki.systems.repopool.disk_guard import DiskGuard
+from yaoki.systems.repopool.recovery.doctor import MANY_PACKS
 
 SLOT = "workspace-web-slot1"
 
@@ -26,7 +28,7 @@ def test_a_healthy_pool_is_told_to_be(pool: Commands) -> None:
     diagnoses = pool.json("doctor")["diagnoses"]
 
     assert {each["check"] for each in diagnoses} == {
-        *("git", "state", "permissions", "inodes", "disk", "mirror", "remote", "slot", "quarantine", "lock"),
+        *("git", "state", "permissions", "inodes", "disk", "mirror", "packs", "remote", "slot", "quarantine", "lock"),
     }
     assert all(each["ok"] and not each["command"] for each in diagnoses)
     assert "checks are well" in pool("doctor", "--quick", "--offline").stdout
@@ -41,6 +43,17 @@ def test_the_command_that_it_names_mends_a_slot(pool: Commands) -> None:
     assert f"\n  {found['command']}\n" in pool("doctor").stdout
     pool.json(*found["command"].split()[2:])
     pool.json("doctor")
+
+
+def test_a_mirror_of_many_packs_is_told_and_they_are_joined(pool: Commands) -> None:
+    """SPEC W5: where nobody joins the packs that fetches have brought, the printed command does."""
+    for number in range(MANY_PACKS + 1):
+        add_pack(pool.workspaces / "web" / "mirror.git", f"blob {number}", b"x" * number)
+    (found,) = wrong(pool)
+
+    assert (found["check"], found["command"]) == ("packs", "yaoki pool recover --mirror web")
+    pool.json(*found["command"].split()[2:])
+    assert pool.json("doctor")["healthy"]
 
 
 def test_a_flipped_bit_deep_in_the_mirror_is_found_and_mended(pool: Commands) -> None:

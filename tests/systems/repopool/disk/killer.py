@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.systems.repopool.disk.world import World
 from yaoki.systems.repopool.git.command import Git, GitResult
+from yaoki.systems.repopool.mirror.joining import join
 
 
 class KillingGit(Git):
@@ -49,7 +50,7 @@ def dies_at(world: World, work: str, at: int, *, after: bool) -> bool:
 
 
 def dies_in_renames(world: World, work: str, at: int) -> bool:
-    """The same, at the rename, removal or replacement of a file number `at`, as the system calls are counted."""
+    """The same, at the rename, link, removal or replacement of a file number `at`, as the system calls are counted."""
     child = os.fork()
     if child == 0:
         try:
@@ -57,7 +58,7 @@ def dies_in_renames(world: World, work: str, at: int) -> bool:
 
             def watch(event: str, _: tuple[object, ...]) -> None:
                 nonlocal count
-                if event in {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}:
+                if event in {"os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}:
                     if count == at:
                         os.kill(os.getpid(), signal.SIGKILL)
                     count += 1
@@ -79,5 +80,6 @@ WORKS: dict[str, Any] = {
     "prepare": lambda world: world.slot().prepare(),
     "clean": lambda world: world.slot().clean(ticket="1", taken=True),
     "renew": lambda world: world.slot().renew(ticket="1", reason="damaged"),
+    "join": lambda world: join(world.mirror, world.quarantine),
     "remove": lambda world: world.slot().remove(ticket="1"),
 }

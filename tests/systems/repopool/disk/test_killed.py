@@ -8,7 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.systems.repopool.disk.killer import WORKS, dies_at, dies_in_renames
+from tests.systems.repopool.disk.packs import grow, names_of, objects_of
 from tests.systems.repopool.disk.world import World, files_in, tenant
+from yaoki.systems.repopool.git.packs import packs_in
+from yaoki.systems.repopool.mirror.state import MirrorState
 from yaoki.systems.repopool.repair.ladder import damages_of
 
 pytestmark = [pytest.mark.pool, pytest.mark.timeout(600)]
@@ -124,3 +127,52 @@ def test_w1_a_slot_half_brought_to_a_new_base_is_completed(world: World) -> None
         assert files_in(world.tree())["a.txt"] == "a.txt, second\n"
 
     assert deaths(world, "prepare", prepare, settled, step=4) > 5
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with a quarantine", "without one"])
+def test_w1_a_join_that_is_killed_anywhere_leaves_a_whole_mirror(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """SPEC W1: at every command and every rename and removal, mirror and quarantine have all objects; the next join leaves one pack."""
+    monkeypatch.setattr("yaoki.systems.repopool.mirror.joining.MOST_PACKS", 3)
+    workspace = world.built()
+    (world.tree() / "mine.txt").write_text("mine")
+    if kept:
+        workspace.clean(ticket="1")
+    grow(world, 4)
+    places = [world.layout.mirror, *([world.layout.quarantine] if kept else [])]
+    if kept:
+        world.quarantine.open()
+    before = [objects_of(place) for place in places]
+    template = world.folder / "template"
+    shutil.copytree(world.layout.workspaces_dir, template)
+    dead = 0
+    for die in (
+        lambda at: dies_at(world, "join", at, after=False),
+        lambda at: dies_at(world, "join", at, after=True),
+        lambda at: dies_in_renames(world, "join", at),
+    ):
+        for at in range(_MOST):
+            fresh(world)
+            shutil.copytree(template, world.layout.workspaces_dir)
+            died = die(at)
+
+            assert world.mirror.check(tier=2) == []
+            assert [objects_of(place) for place in places] == before
+            WORKS["join"](world)
+
+            (joined,) = packs_in(world.mirror.objects)
+            assert {name for name in names_of(world.mirror.objects) if not name.endswith(".rev")} == {
+                joined.name,
+                f"{joined.stem}.idx",
+            }
+            assert MirrorState.read(world.mirror.state_file).superseded == {}
+            assert [objects_of(place) for place in places] == before
+            if kept:
+                assert (world.restored() / "mine.txt").read_text() == "mine"
+                assert len(packs_in(world.quarantine.objects)) == 2
+            if not died:
+                break
+            dead += 1
+    assert dead > 12
+    assert world.mirror.check(tier=3) == []

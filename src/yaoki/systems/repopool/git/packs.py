@@ -12,30 +12,73 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.files import sync_folder
+from yaoki.systems.repopool.files import sync_file, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
 
-__all__ = ["checksum_problem", "ends_problem", "link_pack", "link_packs", "packs_in", "stamp_of"]
+__all__ = [
+    "checksum_problem",
+    "ends_problem",
+    "link_pack",
+    "link_packs",
+    "objects_named_in",
+    "pack_files_in",
+    "packs_in",
+    "stamp_of",
+    "unlink_pack",
+]
 
 _CHUNK = 1024 * 1024
+_IDS_READ = 4096
+_FANOUT = 8 + 256 * 4
+# What belongs to a pack, in the order in which git removes it: git sees a pack by its index.
+_SUFFIXES = (".idx", ".pack", ".rev", ".keep", ".bitmap")
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 def packs_in(objects: Path) -> list[Path]:
     """The `.pack` files in a folder of objects, by name."""
     try:
-        return sorted(path for path in (objects / "pack").iterdir() if path.name.startswith("pack-") and path.suffix == ".pack")
+        names = pack_files_in(objects)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return [objects / "pack" / name for name in sorted(names) if name.startswith("pack-") and name.endswith(".pack")]
 
 
-def stamp_of(path: Path) -> tuple[int, int, int]:
-    """(size, time of change in ns, inode): as long as they stay, a pack is believed to be as it was. Raises OSError."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def pack_files_in(objects: Path) -> set[str]:
+    """The names of all files in the folder of packs, indexes and marks included. Raises OSError."""
+    with os.scandir(objects / "pack") as entries:
+        return {entry.name for entry in entries}
+
+
+def stamp_of(pack: str | Path) -> list[int]:
+    """Size, time of change in ns and inode of a pack and of its index: as long as they stay, it is believed to be as it was.
+
+    Raises OSError.
+    """
+    name = os.fspath(pack)
+    stamp: list[int] = []
+    for path in (name, f"{name[: -len('.pack')]}.idx"):
+        status = os.stat(path)  # noqa: PTH116  # many at each look, and paths are slow
+        stamp += (status.st_size, status.st_mtime_ns, status.st_ino)
+    return stamp
+
+
+def objects_named_in(pack: Path, *, digest_size: int = 20) -> Iterator[bytes]:
+    """The ids of all objects of a pack, in their order, as its index names them. Raises OSError; ValueError for a torn index."""
+    index = pack.with_suffix(".idx")
+    with _opened(index) as file:
+        count = int.from_bytes(os.pread(file.descriptor, 4, _FANOUT - 4), "big")
+    for first in range(0, count, _IDS_READ):
+        size = min(_IDS_READ, count - first) * digest_size
+        # Opened anew each time: whoever goes through hundreds at once needs no descriptor for each.
+        with _opened(index) as file:
+            chunk = os.pread(file.descriptor, size, _FANOUT + first * digest_size)
+        if len(chunk) != size:
+            raise ValueError(f"{index.name} ends too early")
+        yield from (chunk[at : at + digest_size] for at in range(0, size, digest_size))
 
 
 def ends_problem(pack: Path, *, digest_size: int = 20) -> str:
@@ -50,14 +93,14 @@ def ends_problem(pack: Path, *, digest_size: int = 20) -> str:
             return f"{pack.name} ends after {file.size} bytes"
         index = pack.with_suffix(".idx")
         with _opened(index) as file:
-            head = os.pread(file.descriptor, 8 + 256 * 4, 0)
+            head = os.pread(file.descriptor, _FANOUT, 0)
             ending = os.pread(file.descriptor, 2 * digest_size, max(0, file.size - 2 * digest_size))
     except OSError as error:
         return f"{pack.name}: {error.strerror or error}"
-    if head[:4] != b"\xfftOc" or len(head) < 8 + 256 * 4:
+    if head[:4] != b"\xfftOc" or len(head) < _FANOUT:
         return f"{index.name} does not begin as the index of a pack does"
     count = int.from_bytes(head[-4:], "big")
-    if file.size < 8 + 256 * 4 + count * (digest_size + 8) + 2 * digest_size:
+    if file.size < _FANOUT + count * (digest_size + 8) + 2 * digest_size:
         return f"{index.name} ends after {file.size} bytes"
     if ending[:digest_size] != trailer:
         return f"{pack.name} and {index.name} do not belong together"
@@ -92,14 +135,30 @@ def _sum(path: Path, digest_size: int) -> bool:
         return os.pread(file.descriptor, digest_size, end) == digest.digest()
 
 
-def link_packs(source: Path, target: Path) -> int:
+def link_packs(source: Path, target: Path, *, superseded: Callable[[], Container[str]] = tuple) -> int:
     """Give the packs in one folder of objects to another one, by hard links where that is possible: packs never change. Returns how
-    many were new there. Raises OSError.
+    many were new there. `superseded`: which packs somebody is removing because another one has their objects; asked if one of them is
+    found to be gone. Raises OSError.
     """
-    new = sum(link_pack(pack, target) for pack in packs_in(source))
-    if new:
-        sync_folder(target / "pack")
-    return new
+    new = 0
+    gone = set[str]()
+    there = pack_files_in(target)
+    while True:
+        for pack in packs_in(source):
+            if pack.name in gone or {pack.name, pack.with_suffix(".idx").name} <= there:
+                continue
+            try:
+                new += link_pack(pack, target)
+            except FileNotFoundError:
+                if pack.name not in superseded() and pack.exists():
+                    raise
+                # The pack that has its objects now may have come after our look.
+                gone.add(pack.name)
+                break
+        else:
+            if new:
+                sync_folder(target / "pack")
+            return new
 
 
 def link_pack(pack: Path, target: Path, *, copy: bool = False) -> bool:
@@ -122,8 +181,23 @@ def link_pack(pack: Path, target: Path, *, copy: bool = False) -> bool:
                     raise
         copied = goal.with_name(f"tmp_{goal.name}")
         shutil.copyfile(path, copied)
+        sync_file(copied)
         copied.rename(goal)
     return new
+
+
+def unlink_pack(objects: Path, name: str) -> int:
+    """Remove the pack `name`, "pack-….pack", and what belongs to it, as git does. Returns the bytes of what was there. Raises OSError."""
+    freed = 0
+    for suffix in _SUFFIXES:
+        path = objects / "pack" / f"{name.removesuffix('.pack')}{suffix}"
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        freed += size
+    return freed
 
 
 class _Opened:

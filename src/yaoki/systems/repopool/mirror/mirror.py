@@ -1,7 +1,7 @@
 """The mirror of one remote on this disk, whose objects all slots borrow (SPEC W1).
 
-It never loses an object: nothing is collected or pruned, every fetch adds a pack. The remote is asked off the way of whoever
-wants a slot; if it is down, the mirror is as fresh as it is, and says how fresh that is.
+It never loses an object: nothing is collected or pruned, every fetch adds a pack, and packs are joined with all that is in them. The
+remote is asked off the way of whoever wants a slot; if it is down, the mirror is as fresh as it is, and says how fresh that is.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeou
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import is_folder, read_regular, remove, sync_folder, write_whole
 from yaoki.systems.repopool.git.folder import digest_size_of, is_git_folder, slot_references
-from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in, stamp_of
 from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.git.remote import ask
 from yaoki.systems.repopool.integrity import Damage, DamageClass
-from yaoki.systems.repopool.mirror.state import MirrorState
+from yaoki.systems.repopool.mirror.packs import looked_at, read_changed, stamps, standing_problem
+from yaoki.systems.repopool.mirror.state import STATE_FILE, MirrorState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +99,7 @@ class Mirror:
     @property
     def state_file(self) -> Path:
         """What is remembered about the mirror."""
-        return self.layout.folder / "mirror.json"
+        return self.layout.folder / STATE_FILE
 
     @property
     def exists(self) -> bool:
@@ -134,7 +134,7 @@ class Mirror:
         started = clock.wall()
         ask(self.address, clone)
         self.complete(fresh)
-        self._remember(fetched_at=started, asked_at=started, problem="")
+        self.remember(fetched_at=started, asked_at=started, problem="")
 
     def complete(self, fresh: Path) -> None:
         """The last step of making a mirror in `fresh`: it never loses objects from now on. Raises OSError."""
@@ -147,7 +147,7 @@ class Mirror:
         fresh.rename(self.folder)
         sync_folder(self.folder.parent)
         # git, or whoever has brought them here, has just read them.
-        self._remember(whole=self._stamps())
+        self.remember(whole=stamps(self.objects, MirrorState()), superseded={})
         self.publish_references()
 
     def refresh(self, *, older_than: float | None = None, timeout: float = 300.0) -> Fetched:
@@ -183,13 +183,13 @@ class Mirror:
         try:
             ask(self.address, lambda: git.run(self.folder, [*words, "--", url, *refs], remote=True, timeout=timeout))
         except (GitOperationError, Rejected, DeadlineExceededError) as error:
-            state = self._remember(asked_at=started, problem=str(error))
+            state = self.remember(asked_at=started, problem=str(error))
             return Fetched(fetched=False, staleness=_age(state), problem=str(error))
         with suppress(GitOperationError, DeadlineExceededError):
             self._follow_head(git, timeout)
         self.publish_references()
         whole = {**self._stamps(), **MirrorState.read(self.state_file).whole}
-        state = self._remember(fetched_at=started, asked_at=started, problem="", whole=whole)
+        state = self.remember(fetched_at=started, asked_at=started, problem="", whole=whole)
         return Fetched(fetched=True, staleness=_age(state))
 
     def _follow_head(self, git: Git, timeout: float) -> None:
@@ -283,20 +283,10 @@ class Mirror:
             try:
                 self.base()
                 size = digest_size_of(self.folder)
-                problem = next(filter(None, (ends_problem(pack, digest_size=size) for pack in packs_in(self.objects))), "")
-                problem = problem or self._packless() or self._changed()
+                problem = looked_at(self.state_file, lambda state: standing_problem(self.objects, state, size))
             except (PoolManagerError, OSError, ValueError) as error:
                 problem = str(error)
         return [self._damage(problem)] if problem else []
-
-    def _packless(self) -> str:
-        """An index whose pack is gone, or nothing at all."""
-        folder = self.objects / "pack"
-        names = {path.name for path in folder.iterdir()}
-        for name in sorted(names):
-            if name.endswith(".idx") and f"{name[:-4]}.pack" not in names:
-                return f"{name[:-4]}.pack is missing"
-        return ""
 
     def _check_base(self) -> list[Damage]:
         """Whether all files of the base are there; asked once as long as the same packs hold them."""
@@ -308,40 +298,27 @@ class Mirror:
             self._followed = asked
         return found
 
-    def _changed(self) -> str:
-        """A pack that was whole, and is gone or another one now: what is under its name is read. Otherwise only looked at."""
-        for name, stamp in MirrorState.read(self.state_file).whole.items():
-            pack = self.objects / "pack" / name
-            try:
-                if self._stamp(pack) == stamp:
-                    continue
-            except FileNotFoundError:
-                return f"{name} is missing"
-            problem = checksum_problem(pack, digest_size=digest_size_of(self.folder))
-            if problem:
-                return problem
-        return ""
-
-    @staticmethod
-    def _stamp(pack: Path) -> list[int]:
-        return [*stamp_of(pack), *stamp_of(pack.with_suffix(".idx"))]
-
     def _stamps(self) -> dict[str, list[int]]:
-        return {pack.name: self._stamp(pack) for pack in packs_in(self.objects)}
+        return stamps(self.objects, MirrorState.read(self.state_file))
 
     def _check_packs(self) -> list[Damage]:
-        state = MirrorState.read(self.state_file)
         size = digest_size_of(self.folder)
-        whole: dict[str, list[int]] = {}
-        for pack in packs_in(self.objects):
-            stamp = self._stamp(pack)
-            if state.whole.get(pack.name) != stamp:
-                problem = checksum_problem(pack, digest_size=size)
-                if problem:
-                    return [self._damage(problem)]
-            whole[pack.name] = stamp
-        if whole != state.whole:
-            self._remember(whole=whole)
+        found: dict[str, list[int]] = {}
+
+        def look(state: MirrorState) -> str:
+            problem, read = read_changed(self.objects, state, size)
+            found.update(read)
+            return problem
+
+        problem = looked_at(self.state_file, look)
+        if problem:
+            return [self._damage(problem)]
+        if found:
+            # Whoever holds the lock is changing what is remembered; then these are read once more the next time.
+            with suppress(LockTimeoutError), exclusive(self.lock_file, timeout=0.0):
+                now = self._stamps()
+                whole = {name: stamp for name, stamp in found.items() if now.get(name) == stamp}
+                self.remember(whole={**MirrorState.read(self.state_file).whole, **whole})
         return []
 
     def _ask_git(self, words: list[str], name: str) -> list[Damage]:
@@ -368,11 +345,12 @@ class Mirror:
         for path in (*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")):
             path.unlink(missing_ok=True)
 
-    def _remember(self, **changes: object) -> MirrorState:
+    def remember(self, *, durable: bool = False, **changes: object) -> MirrorState:
+        """Change what is remembered, the fields of `MirrorState`. For who holds the lock. Raises OSError."""
         state = MirrorState.read(self.state_file)
         for name, value in changes.items():
             setattr(state, name, value)
-        state.write(self.state_file)
+        state.write(self.state_file, durable=durable)
         return state
 
 

@@ -19,10 +19,12 @@ from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, read_regular, remove, write_whole
 from yaoki.systems.repopool.git.folder import digest_size_of
-from yaoki.systems.repopool.git.packs import link_packs
+from yaoki.systems.repopool.git.packs import link_packs, unlink_pack
 from yaoki.systems.repopool.git.refs import packed
+from yaoki.systems.repopool.mirror.state import STATE_FILE, MirrorState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -107,7 +109,27 @@ class Quarantine:
             with self.locked():
                 if not self.folder.is_dir():
                     self._make(digest_size)
-        link_packs(self.layout.mirror / "objects", self.objects)
+        self.link_mirror()
+
+    def link_mirror(self) -> None:
+        """Link the mirror's packs that are not here yet; nothing happens before the quarantine is made. Raises OSError."""
+        if self.folder.is_dir():
+            state = self.layout.folder / STATE_FILE
+            link_packs(self.layout.mirror / "objects", self.objects, superseded=lambda: MirrorState.read(state).superseded)
+
+    def unlink_packs(self, superseded: Mapping[str, str]) -> None:
+        """Remove packs of the mirror that are here; `superseded`: the pack that has all objects of each, which must be here as well.
+
+        An entry's own pack stays, even if the mirror had one of the same name. Raises LockTimeoutError, OSError.
+        """
+        if not self.folder.is_dir():
+            return
+        with self.locked():
+            own = {f"pack-{name.rpartition('/pack-')[2]}.pack" for name in packed(self.folder) if "/pack-" in name}
+            for name, successor in superseded.items():
+                pack = self.objects / "pack" / successor
+                if name not in own and pack.exists() and pack.with_suffix(".idx").exists():
+                    unlink_pack(self.objects, name)
 
     def _make(self, digest_size: int) -> None:
         fresh = self.folder.with_name("quarantine.git.new")
@@ -282,11 +304,7 @@ class Quarantine:
             self.write_references(stay)
             freed = 0
             if entry.pack and entry.pack not in others:
-                for suffix in (".idx", ".pack", ".rev"):
-                    path = self.objects / "pack" / f"pack-{entry.pack}{suffix}"
-                    if path.is_file():
-                        freed += path.stat().st_size
-                        path.unlink()
+                freed += unlink_pack(self.objects, f"pack-{entry.pack}.pack")
             place = self.place(ticket)
             if os.path.lexists(place):
                 freed += bytes_in(place)

@@ -1,7 +1,7 @@
 """The doctor: everything that an operator would look at, each with the command that mends it (SPEC W5).
 
 Nothing is changed. What is checked: the git command; the files of state and journal; folders and their permissions; room on the disk;
-each mirror, by `git fsck --full`, and its remote; each slot, by `git fsck --full` too, and who holds it; locks; quarantine.
+each mirror, by `git fsck --full`, its packs and its remote; each slot, by `git fsck --full` too, and who holds it; locks; quarantine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import PoolManagerError
+from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.leases.lease import held_for, said
+from yaoki.systems.repopool.mirror.joining import MOST_PACKS, to_be_joined
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import split_slot_id
 
@@ -30,6 +32,9 @@ __all__ = ["Diagnosis", "Doctor"]
 
 FEW_INODES = 1000
 """Fewer free ones are told about: the next slot of a large repository may need them all."""
+
+MANY_PACKS = 2 * MOST_PACKS
+"""More packs than these that could be one are told about: each makes every command slower, and nobody seems to join them."""
 
 _TIER = {True: 3, False: 1}
 
@@ -75,6 +80,7 @@ class Doctor:
             pool = self._resources.pool(name)
             yield self._room(pool)
             yield self._mirror(pool)
+            yield self._packs(pool)
             if self._ask_remotes:
                 yield self._remote(pool)
             for slot in pool.slots:
@@ -140,6 +146,15 @@ class Doctor:
             return Diagnosis("mirror", pool.repo_name, False, str(error), mend)
         detail = "; ".join(damage.detail for damage in found)
         return Diagnosis("mirror", pool.repo_name, not found, detail or "sound", mend if found else "")
+
+    def _packs(self, pool: Pool) -> Diagnosis:
+        mirror = self._resources.mirror(pool.repo_name, pool.repo_url)
+        there, waiting = len(packs_in(mirror.objects)), len(to_be_joined(mirror))
+        many = waiting > MANY_PACKS
+        detail = f"{there} in the mirror, {waiting} to be joined" if many else f"{there} in the mirror"
+        return Diagnosis(
+            "packs", pool.repo_name, not many, detail, f"yaoki pool recover --mirror {pool.repo_name}" if many else ""
+        )
 
     def _remote(self, pool: Pool) -> Diagnosis:
         mirror = self._resources.mirror(pool.repo_name, pool.repo_url)
