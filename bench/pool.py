@@ -102,8 +102,8 @@ class OneSize:
         return _usual(lambda: git(self.plain, "status", "--porcelain"))
 
     def lease(self) -> float:
-        # A slot that was made anew this moment is looked at more closely once.
-        time.sleep(0.05)
+        # What was made anew this very second is looked at more closely, by git as well as by us.
+        time.sleep(1.0)
         self.manager.allocate_slot("web").release()
         return _usual(lambda: self.manager.allocate_slot("web").release())
 

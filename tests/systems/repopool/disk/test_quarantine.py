@@ -382,15 +382,15 @@ def test_w3_has_work_tells_and_changes_nothing(world: World) -> None:
 def test_w3_nothing_is_reset_when_nothing_can_be_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """SPEC W3, defect 15: a full disk while work is kept leaves the slot exactly as it was."""
     from yaoki.systems.repopool.errors import Failure
-    from yaoki.systems.repopool.quarantine.keeping import Keeping
+    from yaoki.systems.repopool.quarantine import keeping
 
     workspace = world.built()
     (world.tree() / "a.txt").write_text("mine")
 
-    def full(*_: object) -> str:
+    def full(*_: object, **__: object) -> str:
         raise GitOperationError("write error: No space left on device", failure=Failure.NO_SPACE)
 
-    monkeypatch.setattr(Keeping, "_pack", full)
+    monkeypatch.setattr(keeping, "import_commit", full)
     with pytest.raises(GitOperationError, match="No space"):
         workspace.clean(ticket="1")
     assert (world.tree() / "a.txt").read_text() == "mine"

@@ -68,14 +68,15 @@ def test_w1_a_clean_slot_costs_no_git_process(world: World) -> None:
 
 
 def test_w1_a_file_that_was_only_touched_is_judged_by_git(world: World) -> None:
-    """SPEC W1: its mark is another one, its content is not: there is nothing to keep."""
+    """SPEC W1: its mark is another one, its content is not: there is nothing to keep, and the slot is ready as it is."""
     workspace = world.built()
     settle()
     workspace.prepare()
     (world.tree() / "a.txt").touch()
 
-    assert workspace.clean(ticket="1").proven
+    assert workspace.clean(ticket="1").entry is None
     assert world.quarantine.entries() == []
+    assert workspace.prepare().proven
 
 
 def test_w1_the_next_tenant_starts_at_the_remotes_newest_commit(world: World) -> None:

@@ -91,7 +91,7 @@ def _packed_refs_garbage(harm: Harm) -> None:
 
 
 def _control_part(harm: Harm) -> None:
-    name = harm.chance.choice(["HEAD", "index", "config", "base", "proof.json", "tracked", "objects/info/alternates"])
+    name = harm.chance.choice(["index", "base", "proof"])
     (harm.control / name).write_bytes(harm.chance.choice([b"", b"garbage"]))
 
 
@@ -105,7 +105,6 @@ def _control_gone(harm: Harm) -> None:
 
 def _control_locks(harm: Harm) -> None:
     (harm.control / "index.lock").touch()
-    (harm.control / "HEAD.lock").touch()
 
 
 def bad_metadata(harm: Harm) -> None:

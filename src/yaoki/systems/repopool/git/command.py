@@ -28,7 +28,7 @@ from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
 from yaoki.systems.repopool.git.failures import classified, way_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["OLDEST", "Git", "GitResult"]
@@ -156,7 +156,7 @@ class Git:
         index: Path | None = None,
         objects: Path | None = None,
         borrow: Sequence[Path] = (),
-        stdin: bytes = b"",
+        stdin: bytes | Iterator[bytes] = b"",
         timeout: float | None = None,
         remote: bool = False,
         durable: bool = False,
@@ -164,7 +164,7 @@ class Git:
     ) -> GitResult:
         """Run `git ARGUMENTS` on the git folder `git_dir`, which must be ours; None: on none. `tree`: the work tree. `index`: another
         index file. `objects`: where new objects go. `borrow`: object folders that are read too. `remote`: it may talk to one. `durable`: what
-        it writes shall survive a power cut. `timeout`: seconds; the whole process group is killed then.
+        it writes shall survive a power cut. `stdin`: what it reads, as a whole or piece by piece. `timeout`: seconds; the whole process group is killed then.
 
         Raises GitOperationError, its `failure` classified, for an exit code that is not in `allowed`; DeadlineExceededError if the
         caller's deadline ended it.
@@ -211,7 +211,7 @@ class Git:
                 raise GitOperationError(f"{where} does not exist", command=arguments, way_out="recover the slot") from error
             raise _missing(self.program) from error
         try:
-            stdout, said, in_time = _talk(process, stdin, until)
+            stdout, said, in_time = _talk(process, iter((stdin,)) if isinstance(stdin, bytes) else stdin, until)
         except BaseException:
             # Nobody waits for it any more, an interrupted caller least of all.
             _kill(process)
@@ -238,11 +238,11 @@ def _as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     return variables
 
 
-def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple[bytes, bytes, bool]:
+def _talk(process: subprocess.Popen[bytes], stdin: Iterator[bytes], until: float) -> tuple[bytes, bytes, bool]:
     """Feed and read a process until it ends, or its time does: then it is killed."""
     assert process.stdout is not None
     assert process.stderr is not None
-    written, read, said = 0, bytearray(), bytearray()
+    piece, read, said = memoryview(b""), bytearray(), bytearray()
     with selectors.DefaultSelector() as waiting:
         waiting.register(process.stdout, selectors.EVENT_READ)
         waiting.register(process.stderr, selectors.EVENT_READ)
@@ -258,11 +258,8 @@ def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple
             for key, _ in ready:
                 if key.fileobj is process.stdin:
                     assert process.stdin is not None
-                    with suppress(BlockingIOError, BrokenPipeError):
-                        written += os.write(key.fd, stdin[written : written + _CHUNK])
-                        if written < len(stdin):
-                            continue
-                    if written >= len(stdin) or process.poll() is not None:
+                    piece, more = _fed(key.fd, piece, stdin)
+                    if not more:
                         waiting.unregister(process.stdin)
                         process.stdin.close()
                     continue
@@ -281,6 +278,24 @@ def _talk(process: subprocess.Popen[bytes], stdin: bytes, until: float) -> tuple
         _kill(process)
         return bytes(read), bytes(said), False
     return bytes(read), bytes(said), True
+
+
+def _fed(descriptor: int, piece: memoryview, rest: Iterator[bytes]) -> tuple[memoryview, bool]:
+    """Write what is left of a piece, or the next ones joined. Returns what is left now, and whether there may be more to write."""
+    if not piece:
+        joined = bytearray()
+        while len(joined) < _CHUNK and (following := next(rest, None)) is not None:
+            joined += following
+        if not joined:
+            return piece, False
+        piece = memoryview(bytes(joined))
+    try:
+        return piece[os.write(descriptor, piece[:_CHUNK]) :], True
+    except BlockingIOError:
+        return piece, True
+    except BrokenPipeError:
+        # It reads no more; what it says, and how it ends, tells why.
+        return piece, False
 
 
 def _ended(process: subprocess.Popen[bytes], until: float) -> bool:

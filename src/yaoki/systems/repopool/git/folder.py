@@ -1,7 +1,7 @@
-"""The two git folders of a slot: the tenant's, made from a fixed template, and ours, which no tenant is given.
+"""The git folder of a slot, the tenant's, made from a fixed template.
 
-The tenant's `.git` is small: it borrows all objects from the mirror by one absolute path, and has the remote, its references and one
-branch. It has no hooks. Ours has the same objects, a detached HEAD and the index that belongs to the tree.
+It is small: it borrows all objects from the mirror by one absolute path, and has the remote, its references and one branch. It has no
+hooks.
 
 Source: gitrepository-layout(5), git-config(1).
 """
@@ -16,19 +16,17 @@ from yaoki.systems.repopool.git.refs import head_of, references
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["alternates_problem", "digest_size_of", "is_git_folder", "make_control", "make_tenants", "slot_references"]
+__all__ = ["alternates_problem", "digest_size_of", "is_git_folder", "make_scratch", "make_tenants", "slot_references"]
 
 _LARGEST = 1024 * 1024
 
 
-def make_control(folder: Path, objects: Path, commit: str, *, digest_size: int = 20) -> None:
-    """Make our git folder in the new folder `folder`, on `commit`. Raises OSError."""
-    (folder / "objects" / "info").mkdir(parents=True)
-    (folder / "objects" / "pack").mkdir()
+def make_scratch(folder: Path, *, digest_size: int = 20) -> None:
+    """Make a bare repository for objects in the making in the new folder `folder`. Raises OSError."""
+    (folder / "objects" / "pack").mkdir(parents=True)
     (folder / "refs").mkdir()
-    (folder / "objects" / "info" / "alternates").write_text(f"{objects}\n", "utf-8")
-    (folder / "config").write_text(_config(digest_size, log=False), "utf-8")
-    (folder / "HEAD").write_text(f"{commit}\n", "ascii")
+    (folder / "config").write_text(_config(digest_size, bare=True), "utf-8")
+    (folder / "HEAD").write_text("ref: refs/heads/none\n", "ascii")
 
 
 def make_tenants(
@@ -41,7 +39,7 @@ def make_tenants(
     (folder / "refs" / "tags").mkdir()
     (folder / "info").mkdir()
     (folder / "objects" / "info" / "alternates").write_text(f"{objects}\n", "utf-8")
-    config = _config(digest_size, log=True)
+    config = _config(digest_size)
     config += f'[remote "origin"]\n\turl = {_quoted(url)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
     if branch:
         config += f'[branch "{_escaped(branch)}"]\n\tremote = origin\n\tmerge = {_quoted("refs/heads/" + branch)}\n'
@@ -106,9 +104,9 @@ def alternates_problem(folder: Path, objects: Path) -> str:
     return "" if objects.is_dir() else f"{objects} does not exist"
 
 
-def _config(digest_size: int, *, log: bool) -> str:
-    text = f"[core]\n\trepositoryformatversion = {0 if digest_size == 20 else 1}\n\tfilemode = true\n\tbare = false\n"
-    text += f"\tlogallrefupdates = {str(log).lower()}\n"
+def _config(digest_size: int, *, bare: bool = False) -> str:
+    text = f"[core]\n\trepositoryformatversion = {0 if digest_size == 20 else 1}\n\tfilemode = true\n\tbare = {str(bare).lower()}\n"
+    text += f"\tlogallrefupdates = {str(not bare).lower()}\n"
     return text if digest_size == 20 else text + "[extensions]\n\tobjectformat = sha256\n"
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "adopt_pack",
     "checksum_problem",
     "ends_problem",
     "link_pack",
@@ -198,6 +199,18 @@ def unlink_pack(objects: Path, name: str) -> int:
             continue
         freed += size
     return freed
+
+
+def adopt_pack(source: Path, target: Path) -> str:
+    """Move the only pack in the objects `source`, whose content is on the disk, to the objects `target`, durably. Returns its name.
+    Raises OSError, ValueError if there is another number of packs.
+    """
+    (pack,) = packs_in(source)
+    # The index last: git sees a pack by its index.
+    for path in (pack, pack.with_suffix(".idx")):
+        path.rename(target / "pack" / path.name)
+    sync_folder(target / "pack")
+    return pack.stem.removeprefix("pack-")
 
 
 class _Opened:

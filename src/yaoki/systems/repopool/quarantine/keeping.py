@@ -13,7 +13,6 @@ the tenant's has been touched.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,8 +21,11 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.files import remove, sync_folder
+from yaoki.systems.repopool.git.folder import make_scratch
 from yaoki.systems.repopool.git.index_file import tree_in_index
+from yaoki.systems.repopool.git.packs import adopt_pack
 from yaoki.systems.repopool.git.refs import packed, references
+from yaoki.systems.repopool.quarantine.importing import WorkTree, import_commit
 from yaoki.systems.repopool.quarantine.quarantine import PREFIX, Entry
 
 if TYPE_CHECKING:
@@ -65,32 +67,35 @@ class Keeping:
         self._borrow: list[Path] = []
         self._published: list[str] = []
 
-    def commits(self, tenancy: Tenancy, found: Changes, survey: Survey, extra: Sequence[str] = ()) -> Entry | None:
-        """Keep all that can be a commit; durable when it returns. `extra`: further files to keep. None if there is nothing.
+    def commits(self, tenancy: Tenancy, found: Changes, survey: Survey) -> Entry | None:
+        """Keep all that can be a commit; durable when it returns. None if there is nothing.
 
-        Called again for the same tenancy and the same state, it returns the entry that it made before. Raises GitOperationError and
-        OSError: then nothing is kept.
+        Called again for the same tenancy and the same state, it returns the entry that it made before. Raises GitOperationError,
+        CleanupError and OSError: then nothing is kept.
         """
         self.quarantine.open(digest_size=self.digest_size)
         self._prepare(tenancy.base, survey)
         try:
             start, start_tree = self._start(tenancy.base, survey)
             refs = self._unpublished(survey, start)
-            special = set(found.seen.special)
-            paths = [path for path in (*found.changed, *found.untracked, *extra) if path not in special]
-            tree = self._tree_of_files(paths, tenancy.base)
             staged = self._tree_of_index(survey, start_tree)
-            if tree == start_tree and staged is None and not refs:
-                return None
             if staged is not None:
                 refs["index"] = self._commit(staged, [start], f"What was staged in {self.slot.slot_id}\n")
-            return self._name(tenancy, tree, start, refs)
+            paths = [path for path in (*found.changed, *found.untracked) if path not in found.seen.special]
+            there = found.seen.files
+            work = WorkTree(
+                self.slot.tree,
+                self._tree_of_base(tenancy.base),
+                present=[path for path in paths if path in there],
+                gone=[path for path in paths if path not in there],
+            )
+            return self._name(tenancy, work, start, start_tree, refs)
         finally:
             remove(self.scratch)
 
     def _prepare(self, base: str, survey: Survey) -> None:
         remove(self.scratch)
-        (self.scratch / "objects" / "pack").mkdir(parents=True)
+        make_scratch(self.scratch, digest_size=self.digest_size)
         own = self.slot.git / "objects"
         self._borrow = [self.quarantine.layout.mirror / "objects"]
         if survey.own_objects and own.is_dir() and not own.is_symlink():
@@ -177,20 +182,8 @@ class Keeping:
                 whole[identity] = False
         return {name: each for name, each in tips.items() if whole[each]}, [each for each in logged if whole[each]]
 
-    def _tree_of_files(self, paths: list[str], base: str) -> str:
-        """The tree of the files as they stand."""
-        index = self.scratch / "index"
-        if not paths:
-            return self._tree_of_base(base)
-        index.write_bytes((self.slot.control / "index").read_bytes())
-        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        # Above the threshold git streams files into one pack, instead of making a file, and often a folder, for each.
-        words = ["-c", "core.bigFileThreshold=1", "update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
-        self._run(words, stdin=asked, index=index, tree=self.slot.tree)
-        return self._run(["write-tree"], index=index)
-
     def _tree_of_base(self, base: str) -> str:
-        content = (self.slot.control / "index").read_bytes()
+        content = self.slot.index.read_bytes()
         return tree_in_index(content, digest_size=self.digest_size) or self._run(["rev-parse", f"{base}^{{tree}}"])
 
     def _tree_of_index(self, survey: Survey, start_tree: str) -> str | None:
@@ -217,14 +210,11 @@ class Keeping:
             words += ["-p", parent]
         return self._run(words, stdin=message.encode())
 
-    def _name(self, tenancy: Tenancy, tree: str, start: str, refs: dict[str, str]) -> Entry:
+    def _name(self, tenancy: Tenancy, work: WorkTree, start: str, start_tree: str, refs: dict[str, str]) -> Entry | None:
         """Pack it, and give it names: from here on it is kept."""
         named = _named(refs)
         with self.quarantine.locked() as descriptor:
             wanted = f"slot{self.slot.number}/{tenancy.ticket}"
-            earlier = self._earlier(wanted, tree, named)
-            if earlier is not None:
-                return earlier
             ticket = self.quarantine.free_ticket(wanted)
             entry = Entry(
                 ticket=ticket,
@@ -238,8 +228,17 @@ class Keeping:
                 notes=tuple(self.notes),
             )
             message = f"Work found in {self.slot.slot_id}: {tenancy.reason}\n\n{entry.about()}\n"
-            wip = self._commit(tree, [start], message)
-            pack = self._pack([*named.values(), wip], descriptor)
+            borrow = [*self._borrow, self.quarantine.objects]
+            wip, tree = import_commit(self.git.holding(descriptor), self.scratch, borrow, work, parent=start, message=message)
+            if tree == start_tree and not refs:
+                return None
+            earlier = self._earlier(wanted, tree, named)
+            if earlier is not None:
+                return earlier
+            if start in self._published and not refs:
+                pack = adopt_pack(self.scratch / "objects", self.quarantine.objects)
+            else:
+                pack = self._pack([*named.values(), wip], descriptor)
             refs = {**entry.refs, "wip": wip}
             added = {f"{PREFIX}{ticket}/{name}": identity for name, identity in {**refs, f"pack-{pack}": wip}.items()}
             self.quarantine.write_references({**packed(self.quarantine.folder), **added})

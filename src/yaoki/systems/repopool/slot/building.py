@@ -5,16 +5,18 @@ For who holds the slot's lock. Nothing here keeps anybody's work: that was done 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import CleanupError
 from yaoki.systems.repopool.files import is_folder, remove, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of, make_control, make_tenants
+from yaoki.systems.repopool.git.folder import digest_size_of, make_tenants
 from yaoki.systems.repopool.git.refs import is_object_id
 from yaoki.systems.repopool.mirror.mirror import Base
-from yaoki.systems.repopool.slot.changes import missing_files, tracked_of
+from yaoki.systems.repopool.slot.changes import missing_files
 from yaoki.systems.repopool.slot.checks import control_problem
+from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.snapshot import snapshot
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.mirror.mirror import Mirror
+    from yaoki.systems.repopool.slot.changes import Changes
+    from yaoki.systems.repopool.slot.index import Tracked
     from yaoki.systems.repopool.slot.layout import SlotLayout
     from yaoki.systems.repopool.slot.snapshot import Snapshot
 
@@ -43,21 +47,28 @@ class Building:
         slot = self.slot
         if is_folder(slot.tree):
             return False
-        tree, control = slot.tree.with_name(f"{slot.tree.name}.new"), slot.control.with_name(f"{slot.control.name}.new")
-        for path in (tree, control, slot.control):
+        fresh = replace(
+            slot,
+            tree=slot.tree.with_name(f"{slot.tree.name}.new"),
+            control=slot.control.with_name(f"{slot.control.name}.new"),
+        )
+        for path in (fresh.tree, fresh.control, slot.control):
             remove(path)
-        size = self.digest_size
-        make_control(control, self.mirror.objects, base.commit, digest_size=size)
-        write_whole(control / "base", f"{base.commit} {base.branch}\n".encode())
-        tree.mkdir()
-        words = ["-c", "checkout.workers=0", "read-tree", "--reset", "-u", base.commit]
-        git.run(control, words, tree=tree)
-        self._make_tenants(tree / ".git", base, (control / "index").read_bytes())
-        control.rename(slot.control)
-        tree.rename(slot.tree)
-        tracked_of(git, slot, remember=True)
-        self.prove(base, snapshot(slot.tree))
+        fresh.control.mkdir(parents=True)
+        fresh.tree.mkdir()
+        self._write_base(fresh, base)
+        index = SlotIndex(git, fresh)
+        index.bring_to(base.commit)
+        self._make_tenants(fresh.git, base, fresh.index.read_bytes())
+        index.look_younger()
+        fresh.control.rename(slot.control)
+        fresh.tree.rename(slot.tree)
+        self.prove(base, snapshot(slot.tree), SlotIndex(git, slot).tracked())
         return True
+
+    @staticmethod
+    def _write_base(slot: SlotLayout, base: Base) -> None:
+        write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
 
     def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
         make_tenants(
@@ -72,43 +83,48 @@ class Building:
         slot = self.slot
         fresh, old = slot.control / "git.new", slot.control / "git.old"
         remove(fresh)
-        self._make_tenants(fresh, base, (slot.control / "index").read_bytes())
+        self._make_tenants(fresh, base, slot.index.read_bytes())
         remove(old)
         if slot.git.is_symlink() or slot.git.exists():
             slot.git.rename(old)
         fresh.rename(slot.git)
         remove(old)
 
-    def prove(self, base: Base, seen: Snapshot) -> None:
+    def prove(self, base: Base, seen: Snapshot, tracked: Tracked) -> None:
         """Write the proof down: everything before is done. `seen`: the tree, in which everything is as it must be."""
         references = self.references_digest()
-        Proof.make(self.slot, base.branch, base.commit, references, seen).write(self.slot)
+        Proof.make(self.slot, base.branch, base.commit, references, seen, tracked).write(self.slot)
 
-    def bring_to(self, git: Git, base: Base) -> None:
-        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`.
+    def bring_to(self, git: Git, base: Base, found: Changes | None = None) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `found`: the tree is
+        of that commit already, and only this has changed in it.
 
         Raises GitOperationError, OSError, and CleanupError if the tree is not clean afterwards.
         """
         slot = self.slot
+        index = SlotIndex(git, slot)
         Proof.withdraw(slot)
-        write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
-        write_whole(slot.control / "HEAD", f"{base.commit}\n".encode())
-        for name in ("index.lock", "HEAD.lock"):
-            # We hold the slot, and so does every git of ours: nobody else can be at work here.
-            (slot.control / name).unlink(missing_ok=True)
-        git.run(slot.control, ["read-tree", "--reset", "-u", base.commit], tree=slot.tree)
+        self._write_base(slot, base)
+        # We hold the slot, and so does every git of ours: nobody else can be at work here.
+        slot.index.with_name("index.lock").unlink(missing_ok=True)
+        if found is None:
+            index.bring_to(base.commit)
+            tracked = index.tracked()
+        else:
+            if found.changed:
+                index.check_out(found.changed)
+            tracked = found.tracked
         self._renew_git(base)
-        tracked = tracked_of(git, slot, remember=True)
-        seen = snapshot(slot.tree, keep=self.keep)
+        seen = snapshot(slot.tree, keep=self.keep, earlier=found.seen if found else None)
         missing = missing_files(seen, tracked, self.keep)
-        further = sorted({*seen.files} - tracked.files) + seen.repositories + seen.problems
+        further = sorted(seen.files.keys() - tracked.files) + seen.repositories + seen.problems
         if missing or further:
             raise CleanupError(
                 f"{slot.slot_id} is not clean: {', '.join([*missing, *further][:3])}",
                 slot_id=slot.slot_id,
                 way_out=f"run `yaoki pool recover {slot.slot_id}`",
             )
-        self.prove(base, seen)
+        self.prove(base, seen, tracked)
 
     def known_base(self) -> Base:
         """The base that the slot was given; the mirror's, if nobody knows."""
@@ -121,16 +137,16 @@ class Building:
     def mend_control(self, git: Git, base: Base) -> None:
         """Mend our own folder, if something is wrong with it: the files of the tree stay as they are."""
         slot = self.slot
-        (slot.control / "index.lock").unlink(missing_ok=True)
-        if not control_problem(slot, self.mirror.objects, digest_size=self.digest_size):
+        slot.index.with_name("index.lock").unlink(missing_ok=True)
+        if not control_problem(slot, digest_size=self.digest_size):
             return
-        fresh = slot.control.with_name(f"{slot.control.name}.new")
-        remove(fresh)
-        make_control(fresh, self.mirror.objects, base.commit, digest_size=self.digest_size)
-        write_whole(fresh / "base", f"{base.commit} {base.branch}\n".encode())
-        git.run(fresh, ["read-tree", base.commit])
+        fresh = replace(slot, control=slot.control.with_name(f"{slot.control.name}.new"))
+        remove(fresh.control)
+        fresh.control.mkdir(parents=True)
+        self._write_base(fresh, base)
+        SlotIndex(git, fresh).renew(base.commit)
         remove(slot.control)
-        fresh.rename(slot.control)
+        fresh.control.rename(slot.control)
 
     @property
     def digest_size(self) -> int:

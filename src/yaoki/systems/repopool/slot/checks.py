@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import Failure, GitOperationError
@@ -21,6 +20,8 @@ from yaoki.systems.repopool.git.index_file import index_problem
 from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in
 from yaoki.systems.repopool.git.refs import head_of, packed, resolved
 from yaoki.systems.repopool.integrity import Damage, DamageClass
+from yaoki.systems.repopool.slot.changes import changes
+from yaoki.systems.repopool.slot.index import SlotIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,7 @@ def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: i
     if not is_folder(slot.tree):
         kind = DamageClass.UNREADABLE if os.path.lexists(slot.tree) else DamageClass.MISSING_TREE
         return [_damage(slot, kind, f"{slot.tree} is no folder")]
-    found = _check_control(slot, objects, digest_size)
+    found = _check_control(slot, digest_size)
     if not os.path.lexists(slot.git):
         return [*found, _damage(slot, DamageClass.MISSING_GIT, f"{slot.git} is missing")]
     problem = is_git_folder(slot.git)
@@ -68,19 +69,16 @@ def _pack_problems(objects: Path, *, tenant: bool, digest_size: int) -> list[str
     return [ends_problem(pack, digest_size=digest_size) for pack in packs]
 
 
-def _check_control(slot: SlotLayout, objects: Path, digest_size: int) -> list[Damage]:
-    problem = control_problem(slot, objects, digest_size=digest_size)
+def _check_control(slot: SlotLayout, digest_size: int) -> list[Damage]:
+    problem = control_problem(slot, digest_size=digest_size)
     return [_damage(slot, DamageClass.BAD_CONTROL, problem)] if problem else []
 
 
-def control_problem(slot: SlotLayout, objects: Path, *, digest_size: int = 20) -> str:
-    """What is wrong with our own git folder of the slot, or ""."""
+def control_problem(slot: SlotLayout, *, digest_size: int = 20) -> str:
+    """What is wrong with our own folder of the slot, or ""."""
     if not is_folder(slot.control):
         return f"{slot.control} is missing"
-    problem = is_git_folder(slot.control) or alternates_problem(slot.control, objects)
-    if problem:
-        return problem
-    problem = index_problem(slot.control / "index", digest_size=digest_size)
+    problem = index_problem(slot.index, digest_size=digest_size)
     return f"our index: {problem}" if problem else ""
 
 
@@ -96,8 +94,12 @@ def _check_head(slot: SlotLayout, *, tenant: bool) -> list[Damage]:
     return []
 
 
-def check_work(slot: SlotLayout, git: Git, *, tenant: bool, connected: str | None = None) -> list[Damage]:
-    """Tier 1. `connected`: a commit that the check of the mirror has followed. Raises GitOperationError only for what says nothing about the slot: a full disk, no time."""
+def check_work(
+    slot: SlotLayout, git: Git, *, tenant: bool, base: str | None = None, connected: str | None = None
+) -> list[Damage]:
+    """Tier 1. `base`: the commit that the slot was given. `connected`: one that the check of the mirror has followed. Raises
+    GitOperationError only for what says nothing about the slot: a full disk, no time.
+    """
     try:
         branch, commit = head_of(slot.git)
         if branch is not None:
@@ -106,9 +108,6 @@ def check_work(slot: SlotLayout, git: Git, *, tenant: bool, connected: str | Non
         return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
     if commit is None:
         return []
-    base = None
-    with suppress(OSError, ValueError):
-        base = head_of(slot.control)[1]
     borrow = [slot.git / "objects"] if is_folder(slot.git / "objects") else []
     problem = ""
     if commit not in {base, connected}:
@@ -120,14 +119,18 @@ def check_work(slot: SlotLayout, git: Git, *, tenant: bool, connected: str | Non
         return [_damage(slot, DamageClass.MISSING_OBJECT, problem)]
     if not tenant:
         try:
-            words = ["--no-optional-locks", "status", "--porcelain=v2", "-z", "--ignore-submodules=all"]
-            if git.run(slot.control, words, tree=slot.tree).stdout:
+            if _differs(slot, git):
                 return [_damage(slot, DamageClass.CHANGED, "files differ from what is checked out")]
         except GitOperationError as error:
             if error.failure is not Failure.CORRUPT:
                 raise
             return [_damage(slot, DamageClass.BAD_CONTROL, error.problem)]
     return []
+
+
+def _differs(slot: SlotLayout, git: Git) -> bool:
+    found = changes(slot.tree, SlotIndex(git, slot), None)
+    return bool(found.changed or found.untracked or found.repositories)
 
 
 def check_settings(slot: SlotLayout, git: Git) -> list[Damage]:
@@ -151,9 +154,9 @@ def check_objects(slot: SlotLayout, git: Git) -> list[Damage]:
     """Tier 3. The objects are the tenant's, the repository that git opens is ours."""
     try:
         git.run(
-            *(slot.control, ["fsck", "--full", "--no-dangling", "--no-reflogs", "--no-progress"]),
+            *(slot.mirror, ["fsck", "--full", "--no-dangling", "--no-reflogs", "--no-progress"]),
             objects=slot.git / "objects",
-            borrow=[slot.control / "objects"],
+            borrow=[slot.mirror / "objects"],
         )
     except GitOperationError as error:
         if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
@@ -164,7 +167,7 @@ def check_objects(slot: SlotLayout, git: Git) -> list[Damage]:
 
 def _asked(git: Git, slot: SlotLayout, words: list[str], borrow: list[Path]) -> str:
     try:
-        git.run(slot.control, words, borrow=borrow)
+        git.run(slot.mirror, words, borrow=borrow)
     except GitOperationError as error:
         if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
             raise

@@ -17,8 +17,8 @@ __all__ = ["RepositoryLayout", "SlotLayout"]
 class SlotLayout:
     """The places of one slot.
 
-    `tree`: the work tree that a tenant is given, `tree/.git` included, which is the tenant's. `control`: our own git folder for
-    this tree (HEAD, index, configuration, proof), which no tenant is given: every git command of ours runs with it.
+    `tree`: the work tree that a tenant is given, `tree/.git` included, which is the tenant's. `control`: our own folder for this tree
+    (base, index, proof), which no tenant is given. `mirror`: the repository that all commands of ours run on.
     """
 
     slot_id: str
@@ -26,6 +26,12 @@ class SlotLayout:
     number: int
     tree: Path
     control: Path
+    mirror: Path
+
+    @property
+    def index(self) -> Path:
+        """Our own index of the tree."""
+        return self.control / "index"
 
     @property
     def git(self) -> Path:
@@ -65,7 +71,7 @@ class RepositoryLayout:
 
     @property
     def control(self) -> Path:
-        """The folder of our own git folders, one for each slot."""
+        """The folder of our own folders, one for each slot."""
         return self.folder / "control"
 
     def slot(self, number: int) -> SlotLayout:
@@ -76,4 +82,5 @@ class RepositoryLayout:
             number=number,
             tree=self.folder / f"slot{number}",
             control=self.control / f"slot{number}",
+            mirror=self.mirror,
         )

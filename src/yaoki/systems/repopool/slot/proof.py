@@ -1,4 +1,4 @@
-"""The proof that a slot is as we have left it, and what belongs to it. Format 2.
+"""The proof that a slot is as we have left it, and what belongs to it. Format 3.
 
 It is written as the last step of making a slot clean, so where it stands, every step before is done.
 """
@@ -6,127 +6,105 @@ It is written as the last step of making a slot clean, so where it stands, every
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
+import zlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular, write_whole
-from yaoki.systems.repopool.slot.snapshot import marks_of, snapshot
+from yaoki.systems.repopool.slot.index import Tracked
+from yaoki.systems.repopool.slot.manifest import Manifest
+from yaoki.systems.repopool.slot.snapshot import is_covered, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from yaoki.systems.repopool.slot.layout import SlotLayout
-    from yaoki.systems.repopool.slot.snapshot import Marks, Snapshot
+    from yaoki.systems.repopool.slot.snapshot import Snapshot
 
 __all__ = ["Proof"]
 
-_VERSION = 2
+_VERSION = 3
 _LARGEST = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`branch`, `commit`: what is checked out. `references`: a digest of what the tenant is told of the remote.
-
-    `folders`, `tree`: the folders of the work tree, and their marks. `files`, `written`: its files, and a digest of their marks. `parts`,
-    `git`, `content`: everything in `.git`, its marks, and a digest of what the files hold. `tree_settled`, `git_settled`: whether the
-    same marks prove that nothing changed; else it takes a look.
+    """`branch`, `commit`: what is checked out. `references`: a digest of what the tenant is told of the remote. `tree`, `git`: how the work
+    tree and `.git` stand. `spared`: tracked files that a pattern keeps out of `tree`. `submodules`: their folders, which are empty.
     """
 
     branch: str
     commit: str
     references: str
-    folders: list[str]
-    tree: str
-    files: list[str]
-    written: str
-    tree_settled: bool
-    parts: list[str]
-    git: str
-    git_settled: bool
-    content: str
+    tree: Manifest
+    git: Manifest
+    spared: list[str]
+    submodules: list[str]
 
     @staticmethod
-    def make(slot: SlotLayout, branch: str, commit: str, references: str, seen: Snapshot) -> Proof:
+    def make(slot: SlotLayout, branch: str, commit: str, references: str, seen: Snapshot, tracked: Tracked) -> Proof:
         """The proof of how the slot stands now. `seen`: its tree, in which everything is as it must be."""
-        inside = snapshot(slot.git, skip="")
-        parts = [*inside.folders, *inside.files]
-        tree, git = seen.marks, marks_of(slot.git, parts)
-        content = _content(slot.git, parts)
+        kept = set(seen.kept)
         return Proof(
             branch=branch,
             commit=commit,
             references=references,
-            folders=seen.folders,
-            tree=tree.text,
-            files=seen.files,
-            written=_digest(seen.file_marks),
-            tree_settled=tree.settled and seen.file_marks.settled,
-            parts=parts,
-            git=git.text,
-            git_settled=git.settled,
-            content=content,
+            tree=Manifest.of(slot.tree, seen),
+            git=Manifest.of(slot.git, snapshot(slot.git, skip="")),
+            spared=sorted(path for path in tracked.files if is_covered(path, kept)) if kept else [],
+            submodules=sorted(tracked.submodules),
         )
 
     @staticmethod
     def read(slot: SlotLayout) -> Proof | None:
         """The proof that `write` wrote, or None: the slot is not clean, or not ours."""
         try:
-            stored = json.loads(read_regular(_file(slot), _LARGEST))
+            stored = json.loads(zlib.decompress(read_regular(_file(slot), _LARGEST)))
             if stored.pop("version") == _VERSION:
-                return Proof(**stored)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                tree, git = Manifest.restored(stored.pop("tree")), Manifest.restored(stored.pop("git"))
+                return Proof(tree=tree, git=git, **stored)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
             pass
         return None
 
     def write(self, slot: SlotLayout) -> None:
         """Put it in place. Raises OSError."""
-        write_whole(_file(slot), json.dumps({"version": _VERSION, **asdict(self)}, separators=(",", ":")).encode())
+        stored = {
+            "version": _VERSION,
+            "branch": self.branch,
+            "commit": self.commit,
+            "references": self.references,
+            "tree": self.tree.stored(),
+            "git": self.git.stored(),
+            "spared": self.spared,
+            "submodules": self.submodules,
+        }
+        write_whole(_file(slot), zlib.compress(json.dumps(stored, separators=(",", ":")).encode(), level=1))
 
     @staticmethod
     def withdraw(slot: SlotLayout) -> None:
         """From now on the slot is not clean. Raises OSError."""
         _file(slot).unlink(missing_ok=True)
 
+    @property
+    def tracked(self) -> Tracked:
+        """What the commit has."""
+        return Tracked(frozenset((*self.tree.files, *self.spared)), frozenset(self.submodules))
+
+    @property
+    def is_young(self) -> bool:
+        """Whether something in it is not told by marks alone; made anew, it costs less to look at."""
+        return bool(self.tree.young or self.git.young)
+
+    def settled(self, looked_at: float) -> Proof:
+        """The same, of which all was found to hold by a look at `looked_at` (wall time in seconds): old marks need no backing."""
+        seen_at = int(looked_at * 1e9)
+        return replace(self, tree=self.tree.settled(seen_at), git=self.git.settled(seen_at))
+
     def holds(self, slot: SlotLayout) -> bool:
-        """Whether the slot is as the proof says, told by times alone."""
-        return self.git_holds(slot) and self.tree_holds(slot)
-
-    def names_hold(self, slot: SlotLayout) -> bool:
-        """Whether no name in the tree has changed; what the files hold is git's to judge."""
-        return self.tree_settled and self.names_look(slot)
-
-    def names_look(self, slot: SlotLayout) -> bool:
-        """Whether the marks of the folders are the same, settled or not."""
-        return marks_of(slot.tree, self.folders).text == self.tree
-
-    def tree_holds(self, slot: SlotLayout) -> bool:
-        """Whether nothing in the tree has changed."""
-        return self.names_hold(slot) and _digest(marks_of(slot.tree, self.files)) == self.written
-
-    def git_holds(self, slot: SlotLayout) -> bool:
-        """Whether nothing in `.git` has changed."""
-        if marks_of(slot.git, self.parts).text != self.git:
-            return False
-        return self.git_settled or _content(slot.git, self.parts) == self.content
-
-
-def _digest(marks: Marks) -> str:
-    return blake2b(marks.text.encode(), digest_size=20).hexdigest()
-
-
-def _content(git_dir: Path, parts: list[str]) -> str:
-    digest = blake2b(digest_size=20)
-    for part in parts:
-        try:
-            content = read_regular(git_dir / part, _LARGEST)
-        except (OSError, ValueError):
-            continue
-        digest.update(f"{part}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
-        digest.update(content)
-    return digest.hexdigest()
+        """Whether the slot is as the proof says. Of spared files it says nothing, so it does not hold where there are any."""
+        return not self.spared and self.git.holds(slot.git) and self.tree.holds(slot.tree)
 
 
 def _file(slot: SlotLayout) -> Path:
-    return slot.control / "proof.json"
+    return slot.control / "proof"

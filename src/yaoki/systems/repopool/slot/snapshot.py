@@ -1,8 +1,8 @@
-"""What stands in a tree, and whether it has changed since, without a git process.
+"""What stands in a tree, without a git process.
 
-A name cannot come, go or be replaced in a folder without a new time in that folder, and no file can be written without a new time of
-its own. So the times of all folders and files prove together that a tree is as it was. Times have ticks: within one, two states may
-look alike, and marks that are so close to the last change are not `settled`: they prove nothing yet.
+A name cannot come, go or be replaced in a folder without a new time of change in that folder, and no file can be written, replaced or
+given other rights without a new one of its own; nobody can set it. So a mark, the time of change and the inode, tells whether a file or a
+folder is as it was.
 """
 
 from __future__ import annotations
@@ -10,114 +10,189 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Marks", "Snapshot", "is_covered", "marks_of", "matches_any", "snapshot"]
+__all__ = [
+    "GONE",
+    "Listing",
+    "Mark",
+    "Snapshot",
+    "is_covered",
+    "is_young",
+    "joined",
+    "mark_of",
+    "matches_any",
+    "opened",
+    "snapshot",
+]
 
-# Seconds, of which one is a tick of the slowest clock by which file systems tell time.
-_TICK = 0.02
+Mark = tuple[int, int]
+"""The time of change in nanoseconds, and the inode."""
 
+GONE: Mark = (0, 0)
+"""The mark of what is not there."""
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Times and inodes of the files and folders named. `settled`: whether the same text later proves that nothing changed."""
-
-    text: str
-    settled: bool
+# Times have ticks: within one, two states may look alike. Those of Linux take 10 ms at most, and of file systems that know no parts of
+# seconds up to two seconds.
+_TICK = 12_000_000
+_WHOLE_SECONDS = 2_000_000_000
 
 
 @dataclass(slots=True)
+class Listing:
+    """One folder: `path`, "" for the root, and its `mark`, taken before it was read, so that what comes later shows. `names`: everything in
+    it that is no folder, with `marks`. `folders`: the names of the folders that are looked at, too. `special`: the `names` that are
+    neither regular files nor links. `kept`: the names that a pattern has spared. `repository`: it holds a `.git`, so it is one of
+    somebody's, and what is in it is not looked at.
+    """
+
+    path: str
+    mark: Mark
+    names: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    repository: bool = False
+
+
+@dataclass
 class Snapshot:
     """What `snapshot` has seen; paths are relative, with "/" between the parts.
 
-    `files`: everything that is no folder. `folders`: the folders, "" for the root. `special`: those `files` that are neither regular
-    nor links. `repositories`: folders that hold a `.git`, each a repository of somebody's; what is in them is not looked at. `kept`:
-    what a pattern has spared. `problems`: what could not be read. `marks`: those of `folders`, each taken before its folder was read, so
-    that what comes later shows. `file_marks`: those of `files`.
+    `listings`: the folders, each before those in it. `began`: wall time in ns when the first of them was looked at. `problems`: what could
+    not be read.
     """
 
-    files: list[str] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    special: list[str] = field(default_factory=list)
-    repositories: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    began: int
+    listings: list[Listing] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    marks: Marks = field(default_factory=lambda: Marks("", settled=False))
-    file_marks: Marks = field(default_factory=lambda: Marks("", settled=False))
+
+    @cached_property
+    def files(self) -> dict[str, Mark]:
+        """Everything that is no folder."""
+        return {
+            path: mark for each in self.listings for path, mark in zip(joined(each.path, each.names), each.marks, strict=True)
+        }
+
+    @cached_property
+    def folders(self) -> list[str]:
+        """The folders, "" for the root."""
+        return [each.path for each in self.listings]
+
+    @cached_property
+    def special(self) -> set[str]:
+        """The files that are neither regular nor links."""
+        return {path for each in self.listings for path in joined(each.path, each.special)}
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """What a pattern has spared."""
+        return [path for each in self.listings for path in joined(each.path, each.kept)]
+
+    @cached_property
+    def repositories(self) -> list[str]:
+        """The folders that hold a repository of their own."""
+        return [each.path for each in self.listings if each.repository]
 
 
-def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = ()) -> Snapshot:
-    """Look at everything under `root`, but the entry `skip` in it, and what matches `keep` (see `matches_any`).
+def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = (), earlier: Snapshot | None = None) -> Snapshot:
+    """Look at everything under `root`, but the entry `skip` in it, and what matches `keep` (see `matches_any`). `earlier`: the same was
+    seen before, and only where names have changed since is to be looked again.
 
     Never follows a link, and never raises for what it finds.
     """
-    seen = Snapshot()
-    base = os.fspath(root)
-    waiting = [""]
-    marking, file_marking = _Marking(base), _Marking(base)
+    seen = Snapshot(began=earlier.began if earlier else int(clock.wall() * 1e9))
+    known = {each.path: each for each in earlier.listings} if earlier else {}
+    base, waiting = os.fspath(root), [""]
     while waiting:
-        folder = waiting.pop()
-        mark = marking.of(folder)
+        path = waiting.pop()
         try:
-            with os.scandir(f"{base}/{folder}" if folder else base) as entries:
-                found = list(entries)
+            with opened(base, path) as folder:
+                before = known.get(path)
+                mark = mark_of(folder.status())
+                if before is None or before.mark != mark or is_young(mark, seen.began):
+                    before = _listed(folder, path, mark, skip, keep)
         except OSError as error:
-            seen.problems.append(f"{folder or '.'}: {error.strerror or error}")
+            seen.problems.append(f"{path or '.'}: {error.strerror or error}")
             continue
-        seen.folders.append(folder)
-        marking.lines.append(mark)
-        if folder and any(entry.name == ".git" for entry in found):
-            seen.repositories.append(folder)
-            continue
-        prefix = f"{folder}/" if folder else ""
-        for entry in found:
-            name = entry.name
-            path = prefix + name
-            if keep and matches_any(path, keep):
-                seen.kept.append(path)
-            elif entry.is_dir(follow_symlinks=False):
-                if folder or name != skip:
-                    waiting.append(path)
-            elif folder or name != skip:
-                seen.files.append(path)
-                file_marking.lines.append(file_marking.of(path))
-                if not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
-                    seen.special.append(path)
-    seen.marks, seen.file_marks = marking.marks(), file_marking.marks()
+        seen.listings.append(before)
+        waiting += joined(path, before.folders)
     return seen
 
 
-def marks_of(root: Path, paths: Iterable[str]) -> Marks:
-    """The marks of `paths` under `root`, in their order; a path that is gone leaves a mark of its own."""
-    marking = _Marking(os.fspath(root))
-    marking.lines.extend(map(marking.of, paths))
-    return marking.marks()
+def _listed(folder: opened, path: str, mark: Mark, skip: str, keep: Sequence[str]) -> Listing:
+    found = Listing(path, mark)
+    with os.scandir(folder.descriptor) as entries:
+        inside = list(entries)
+    if path and any(entry.name == ".git" for entry in inside):
+        found.repository = True
+        return found
+    for entry in inside:
+        name = entry.name
+        if not path and name == skip:
+            continue
+        if keep and matches_any(f"{path}/{name}" if path else name, keep):
+            found.kept.append(name)
+        elif entry.is_dir(follow_symlinks=False):
+            found.folders.append(name)
+        else:
+            found.names.append(name)
+            found.marks.append(folder.mark(name))
+            if not entry.is_symlink() and not entry.is_file(follow_symlinks=False):
+                found.special.append(name)
+    return found
 
 
-class _Marking:
-    def __init__(self, base: str) -> None:
-        self.base = base
-        self.lines: list[str] = []
-        self._began = clock.wall()
-        self._newest = 0
+class opened:  # noqa: N801  # used like a function
+    """A folder that is open: what is in it is found without its path. Raises OSError if it is no folder."""
 
-    def of(self, path: str) -> str:
+    __slots__ = ("descriptor",)
+
+    def __init__(self, base: str, path: str) -> None:
+        self.descriptor = os.open(
+            f"{base}/{path}" if path else base, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        )
+
+    def __enter__(self) -> opened:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        os.close(self.descriptor)
+
+    def status(self) -> os.stat_result:
+        """That of the folder itself."""
+        return os.stat(self.descriptor)  # noqa: PTH116  # it has no path
+
+    def mark(self, name: str) -> Mark:
+        """The mark of what is in it."""
         try:
-            status = os.lstat(f"{self.base}/{path}" if path else self.base)
+            return mark_of(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False))
         except OSError:
-            return "-"
-        changed = status.st_ctime_ns
-        self._newest = max(self._newest, changed)
-        return f"{changed} {status.st_mtime_ns} {status.st_ino} {status.st_mode}"
+            return GONE
 
-    def marks(self) -> Marks:
-        return Marks("\n".join(self.lines), self._newest / 1e9 < self._began - _TICK)
+
+def mark_of(status: os.stat_result) -> Mark:
+    """The mark that a status gives."""
+    return status.st_ctime_ns, status.st_ino
+
+
+def is_young(mark: Mark, seen_at: int) -> bool:
+    """Whether a change right after the look at `seen_at` (wall time in ns) could leave the same mark."""
+    changed = mark[0]
+    return changed > seen_at - (_TICK if changed % 1_000_000_000 else _WHOLE_SECONDS)
+
+
+def joined(folder: str, names: list[str]) -> list[str]:
+    """The paths of names in a folder."""
+    return [f"{folder}/{name}" for name in names] if folder else names
 
 
 def matches_any(path: str, patterns: Sequence[str]) -> bool:

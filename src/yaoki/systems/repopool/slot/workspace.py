@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, remove
@@ -19,9 +20,11 @@ from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.quarantine.set_aside import SetAside
 from yaoki.systems.repopool.slot.building import Building
-from yaoki.systems.repopool.slot.changes import Changes, Tracked, changes, topmost, tracked_of
+from yaoki.systems.repopool.slot.changes import changes, topmost
 from yaoki.systems.repopool.slot.checks import check_files, check_objects, check_packs, check_settings, check_work
+from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.proof import Proof
+from yaoki.systems.repopool.slot.snapshot import snapshot
 from yaoki.systems.repopool.slot.tenant import Survey, survey
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.mirror.mirror import Base, Mirror
     from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+    from yaoki.systems.repopool.slot.changes import Changes
     from yaoki.systems.repopool.slot.layout import SlotLayout
 
 # No space, no quota, a file that may not grow.
@@ -127,9 +131,10 @@ class Workspace:
                     way_out=damages[0].command,
                 )
             wanted = base or self.mirror.base()
-            proof = Proof.read(self.slot)
-            holds = proof is not None and (proof.holds(self.slot) or self._settles(git, proof))
-            if proof is None or not holds:
+            SlotIndex(git, self.slot).look_its_age()
+            proof = self._confirmed(git)
+            holds = proof is not None
+            if proof is None:
                 self._clean(
                     git, Tenancy("found", "found when nobody had the slot", "", self._building.known_base().commit), taken=True
                 )
@@ -144,39 +149,32 @@ class Workspace:
             self._building.bring_to(git, wanted)
             return Prepared(wanted.branch, wanted.commit)
 
-    def _still_holds(self, git: Git, proof: Proof, *, write: bool = True) -> bool:
-        """The same, by the marks of all files, which are all that git would look at; where some are others, git tells what is in them."""
-        return proof.holds(self.slot) or self._is_unchanged(git, proof, write=write)
+    def _confirmed(self, git: Git) -> Proof | None:
+        """The proof of the slot, if it is right; what was too young in it, or was written with the same content, is believed next time."""
+        proof, looked_at = Proof.read(self.slot), clock.wall()
+        if proof is None or not proof.git.holds(self.slot.git):
+            return None
+        written = list(proof.tree.differing(self.slot.tree))
+        if written or proof.spared:
+            seen = snapshot(self.slot.tree, keep=self.policy.keep_ignored)
+            if not self._holds_the_same(git, written) or seen.files.keys() != set(proof.tree.files):
+                return None
+            proof = Proof.make(self.slot, proof.branch, proof.commit, proof.references, seen, proof.tracked)
+            proof.write(self.slot)
+        elif proof.is_young:
+            proof.settled(looked_at).write(self.slot)
+        return proof
 
-    def _is_unchanged(self, git: Git, proof: Proof, *, write: bool) -> bool:
-        """Whether no name has changed, and git finds no change in what the files hold. `write`: we hold the slot, so git may write
-        its index.
-        """
-        if not proof.git_holds(self.slot) or not proof.names_hold(self.slot):
+    def _holds_the_same(self, git: Git, written: Sequence[str]) -> bool:
+        """Whether no name in the tree has changed, and git finds that all files hold what they did, though some were `written`."""
+        if any(path.endswith("/") for path in written):
             return False
-        # Unlike `diff-files` it writes an index in which files and index are equally old anew, so that git need not read them again.
-        words = ["status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"]
-        if not write:
-            words.insert(0, "--no-optional-locks")
         try:
-            return not git.run(self.slot.control, words, tree=self.slot.tree).stdout
+            return not SlotIndex(git, self.slot).changed()
         except GitOperationError as error:
             if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
             return False
-
-    def _settles(self, git: Git, proof: Proof) -> bool:
-        """Whether a proof that was made too close to the last change is right, all files compared; then it is made anew."""
-        if not proof.git_holds(self.slot) or not proof.names_look(self.slot):
-            return False
-        found = changes(git, self.slot, tracked_of(git, self.slot), self.policy.keep_ignored)
-        if found or found.seen.problems or found.seen.marks.text != proof.tree:
-            return False
-        anew = Proof.make(self.slot, proof.branch, proof.commit, proof.references, found.seen)
-        if anew.git != proof.git or anew.content != proof.content:
-            return False
-        anew.write(self.slot)
-        return True
 
     # --- after a tenant -------------------------------------------------------------------------------------------------
 
@@ -191,7 +189,7 @@ class Workspace:
         """
         with self._locked() as git:
             proof = Proof.read(self.slot)
-            if proof is not None and not alive and is_folder(self.slot.tree) and self._still_holds(git, proof):
+            if proof is not None and not alive and is_folder(self.slot.tree) and proof.holds(self.slot):
                 return Cleaned(proven=True)
             tenancy = Tenancy(ticket, reason, holder, self._building.known_base().commit)
             if alive:
@@ -212,9 +210,9 @@ class Workspace:
             self._building.build(git, base)
             return Cleaned(aside.entry)
         try:
+            proof = self._proof_of(base)
             self._building.mend_control(git, base)
-            tracked = tracked_of(git, slot)
-            found = changes(git, slot, tracked, self.policy.keep_ignored)
+            found = changes(slot.tree, SlotIndex(git, slot), proof, self.policy.keep_ignored)
             seen = survey(slot.git, digest_size=self._building.digest_size)
             if found.seen.problems:
                 return Cleaned(self._replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
@@ -226,9 +224,9 @@ class Workspace:
                 entry = keeping.commits(tenancy, found, seen)
                 notes += keeping.notes
             aside = self._set_aside(tenancy, entry)
-            self._take_away(aside, found, tracked, notes, taken=taken)
-            removed = self._remove_extras(found, tracked)
-            self._building.bring_to(git, base)
+            self._take_away(aside, found, notes, taken=taken)
+            self._remove_extras(found)
+            self._building.bring_to(git, base, found if proof else None)
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
@@ -236,7 +234,12 @@ class Workspace:
                 raise
             # It cannot be kept or cleaned piece by piece: then as a whole.
             return Cleaned(self._replace(git, tenancy, str(error)))
-        return Cleaned(aside.entry, tuple(removed))
+        return Cleaned(aside.entry, tuple(found.ignored))
+
+    def _proof_of(self, base: Base) -> Proof | None:
+        """The proof of how the tree stood when it was last clean, if it was then at `base`."""
+        proof = Proof.read(self.slot)
+        return proof if proof is not None and proof.commit == base.commit else None
 
     def _may_hold_work(self, found: Changes, seen: Survey, base: Base) -> bool:
         """Whether there can be anything to keep as commits. Needs no process."""
@@ -248,7 +251,7 @@ class Workspace:
         if seen.index is None:
             return False
         size = self._building.digest_size
-        tree = tree_in_index((self.slot.control / "index").read_bytes(), digest_size=size)
+        tree = tree_in_index(self.slot.index.read_bytes(), digest_size=size)
         return tree is None or tree_in_index(seen.index, digest_size=size) != tree
 
     def _bytes_of(self, paths: Sequence[str]) -> int:
@@ -258,8 +261,8 @@ class Workspace:
                 total += (self.slot.tree / path).lstat().st_size
         return total
 
-    def _take_away(self, aside: SetAside, found: Changes, tracked: Tracked, notes: list[str], *, taken: bool) -> None:
-        tree = self.slot.tree
+    def _take_away(self, aside: SetAside, found: Changes, notes: list[str], *, taken: bool) -> None:
+        tree, tracked = self.slot.tree, found.tracked
         if found.repositories:
             aside.take("nested", {path: tree / path for path in found.repositories}, ["it has repositories of its own inside"])
         if taken and found.ignored:
@@ -269,14 +272,14 @@ class Workspace:
         if notes and not missing:
             aside.take("git", {".git": self.slot.git}, notes)
 
-    def _remove_extras(self, found: Changes, tracked: Tracked) -> list[str]:
+    def _remove_extras(self, found: Changes) -> None:
+        tracked = found.tracked
         others = [*tracked.files, *(f"{path}/." for path in tracked.submodules), *found.seen.kept]
         extras = [*found.untracked, *found.ignored, *found.folders]
         for path in topmost(extras, others):
             remove(self.slot.tree / path)
         for path in tracked.submodules:
             (self.slot.tree / path).mkdir(parents=True, exist_ok=True)
-        return found.ignored
 
     def _replace(self, git: Git, tenancy: Tenancy, why: str) -> Entry | None:
         """Set the whole tree aside, and build a new one."""
@@ -303,7 +306,7 @@ class Workspace:
         with self._locked() as git:
             base = self._building.known_base()
             self._building.mend_control(git, base)
-            found = changes(git, slot, tracked_of(git, slot), self.policy.keep_ignored)
+            found = changes(slot.tree, SlotIndex(git, slot), self._proof_of(base), self.policy.keep_ignored)
             seen = survey(slot.git, digest_size=self._building.digest_size)
             lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
             lines += [f"nested repository: {path}" for path in found.repositories]
@@ -325,18 +328,24 @@ class Workspace:
         found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
         if not found and tier >= 1:
             proof = None if tenant else Proof.read(self.slot)
-            if proof is None or not self._still_holds(git, proof, write=False):
+            git_holds = proof is not None and proof.git.holds(self.slot.git)
+            if proof is None or not git_holds or not self._tree_holds(git, proof):
                 connected = None
                 with suppress(GitOperationError):
                     connected = self.mirror.base().commit
-                found = check_work(self.slot, git, tenant=tenant, connected=connected)
-            if not found and not tenant and (proof is None or not proof.git_holds(self.slot)):
+                base = self._building.known_base().commit
+                found = check_work(self.slot, git, tenant=tenant, base=base, connected=connected)
+            if not found and not tenant and not git_holds:
                 found = check_settings(self.slot, git)
         if not found and tier >= 2:
             found = check_packs(self.slot, digest_size=size)
         if not found and tier >= 3:
             found = check_objects(self.slot, git)
         return found
+
+    def _tree_holds(self, git: Git, proof: Proof) -> bool:
+        written = list(proof.tree.differing(self.slot.tree))
+        return not (written or proof.spared) or self._holds_the_same(git, written)
 
     def head(self) -> Head:
         """What is checked out, read from files. No process; never raises for what a tenant did."""

@@ -1,0 +1,85 @@
+"""Our index of a slot's tree, and what git does with it (SPEC W1).
+
+No tenant is given it. The repository is the mirror, which has all that a base needs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yaoki.core.clock import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from yaoki.systems.repopool.git.command import Git
+    from yaoki.systems.repopool.slot.layout import SlotLayout
+
+__all__ = ["SlotIndex", "Tracked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What a commit has. `files`: their paths. `submodules`: their folders, which are empty in a clean tree."""
+
+    files: frozenset[str]
+    submodules: frozenset[str]
+
+
+class SlotIndex:
+    """The index of `slot`. For who holds the slot's lock; every method raises GitOperationError."""
+
+    def __init__(self, git: Git, slot: SlotLayout) -> None:
+        self._git = git
+        self._slot = slot
+
+    def tracked(self) -> Tracked:
+        """What is in the index."""
+        files: list[str] = []
+        submodules: list[str] = []
+        for line in filter(None, self._run(["ls-files", "--stage", "-z"]).split("\0")):
+            about, _, path = line.partition("\t")
+            (submodules if about.startswith("160000") else files).append(path)
+        return Tracked(frozenset(files), frozenset(submodules))
+
+    def changed(self) -> list[str]:
+        """The files that hold something else than the index says, or are gone. Never asks a nested repository."""
+        return list(filter(None, self._run(["diff-files", "--name-only", "-z", "--ignore-submodules=all"]).split("\0")))
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Those of `paths` that git ignores."""
+        return set(filter(None, self._run(["check-ignore", "-z", "--stdin", "--no-index"], paths, allowed=(0, 1)).split("\0")))
+
+    def check_out(self, paths: Iterable[str]) -> None:
+        """Bring `paths` back to what the index says."""
+        self._run(["checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"], paths)
+
+    def bring_to(self, commit: str) -> None:
+        """Bring index and tree to a commit; files that nobody has changed, and that it has too, are not written."""
+        self._run(["-c", "checkout.workers=0", "read-tree", "--reset", "-u", commit])
+
+    def renew(self, commit: str) -> None:
+        """Make the index anew for a tree that is left as it is."""
+        self._run(["read-tree", commit])
+
+    def look_younger(self) -> None:
+        """Let the index be younger than every file that was just written with it: git, which looks at seconds only, would read all of them
+        again, whenever it writes the index. Raises OSError.
+        """
+        moment = int(clock.wall()) + 1
+        os.utime(self._slot.index, (moment, moment))
+
+    def look_its_age(self) -> None:
+        """Before anybody may change a file in the second in which it was written: then git has to read it. Raises OSError."""
+        now = clock.wall()
+        if self._slot.index.stat().st_mtime > now:
+            os.utime(self._slot.index, (now, now))
+
+    def _run(self, words: Sequence[str], paths: Iterable[str] = (), *, allowed: Sequence[int] = (0,)) -> str:
+        stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        done = self._git.run(
+            self._slot.mirror, words, tree=self._slot.tree, index=self._slot.index, stdin=stdin, allowed=allowed
+        )
+        return os.fsdecode(done.stdout)

@@ -1,0 +1,163 @@
+"""What a tree was when it was last known to be right: its names, and the marks by which a change shows.
+
+A mark that is too young to prove anything is backed by what there was: the content of the file, the names in the folder.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from yaoki.systems.repopool.files import read_regular
+from yaoki.systems.repopool.slot.snapshot import is_young, joined, mark_of, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from yaoki.systems.repopool.slot.snapshot import Mark, Snapshot
+
+_LARGEST = 1024 * 1024 * 1024
+
+__all__ = ["Manifest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`folders`: their paths, "" for the root. `names`: for each of them, the names in it that are no folders. `marks`: for each folder
+    its own mark, then those of its names, all in a row. `young`: what backs the marks that prove nothing by themselves, by path, "" if
+    nothing does; a folder's path ends with "/".
+    """
+
+    folders: list[str]
+    names: list[list[str]]
+    marks: array[int]
+    young: dict[str, str]
+
+    @staticmethod
+    def of(root: Path, seen: Snapshot) -> Manifest:
+        """The manifest of what was seen under `root`."""
+        marks = array("q")
+        young: dict[str, str] = {}
+        for each in seen.listings:
+            marks.extend(each.mark)
+            marks.extend(chain.from_iterable(each.marks))
+            if is_young(each.mark, seen.began):
+                young[f"{each.path}/"] = _backing(root, f"{each.path}/")
+            for name, mark in zip(each.names, each.marks, strict=True):
+                if is_young(mark, seen.began):
+                    path = f"{each.path}/{name}" if each.path else name
+                    young[path] = _backing(root, path)
+        return Manifest([each.path for each in seen.listings], [each.names for each in seen.listings], marks, young)
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of everything that is no folder."""
+        return [path for folder, names in zip(self.folders, self.names, strict=True) for path in joined(folder, names)]
+
+    def holds(self, root: Path) -> bool:
+        """Whether the tree at `root` is as it was."""
+        return next(self.differing(root), None) is None
+
+    def differing(self, root: Path) -> Iterator[str]:
+        """The paths whose marks say that they may have changed; a folder, in which names may have, ends with "/"."""
+        base, at, marks = os.fspath(root), 0, self.marks
+        stat = os.stat
+        for path, names in zip(self.folders, self.names, strict=True):
+            try:
+                with opened(base, path) as folder:
+                    if mark_of(folder.status()) != (marks[at], marks[at + 1]):
+                        yield f"{path}/"
+                    descriptor = folder.descriptor
+                    for name in names:
+                        at += 2
+                        try:
+                            status = stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        except OSError:
+                            yield f"{path}/{name}" if path else name
+                            continue
+                        if status.st_ctime_ns != marks[at] or status.st_ino != marks[at + 1]:
+                            yield f"{path}/{name}" if path else name
+            except OSError:
+                yield f"{path}/"
+                at += 2 * len(names)
+            at += 2
+        for path, backing in self.young.items():
+            if not backing or _backing(root, path) != backing:
+                yield path
+
+    def changed_in(self, root: Path, seen: Snapshot) -> list[str]:
+        """The files of the manifest that may have changed, or are gone, by what was seen at `root` now."""
+        changed, at = [], 0
+        for folder, names in zip(self.folders, self.names, strict=True):
+            for path in joined(folder, names):
+                at += 2
+                if seen.files.get(path) != (self.marks[at], self.marks[at + 1]):
+                    changed.append(path)
+            at += 2
+        known = set(changed)
+        for path, backing in self.young.items():
+            if path.endswith("/") or path in known:
+                continue
+            if not backing or _backing(root, path) != backing:
+                changed.append(path)
+        return changed
+
+    def settled(self, looked_at: int) -> Manifest:
+        """The same, with backing only for what was young at `looked_at` (wall time in ns), after which the tree was found to be as it was."""
+        if not self.young:
+            return self
+        marks = self._marks_by_path()
+        return replace(self, young={path: each for path, each in self.young.items() if is_young(marks[path], looked_at)})
+
+    def _marks_by_path(self) -> dict[str, Mark]:
+        found: dict[str, Mark] = {}
+        each = zip(self.marks[::2], self.marks[1::2], strict=True)
+        for folder, names in zip(self.folders, self.names, strict=True):
+            found.update(zip([f"{folder}/", *joined(folder, names)], each, strict=False))
+        return found
+
+    def stored(self) -> dict[str, object]:
+        """As it can be written down as JSON."""
+        return {
+            "folders": self.folders,
+            "names": ["/".join(names) for names in self.names],
+            "marks": b64encode(self.marks.tobytes()).decode("ascii"),
+            "young": self.young,
+        }
+
+    @staticmethod
+    def restored(stored: dict[str, object]) -> Manifest:
+        """What `stored` says. Raises ValueError, KeyError, TypeError or AttributeError if it does not."""
+        folders, young = stored["folders"], stored["young"]
+        if not isinstance(folders, list) or not isinstance(young, dict):
+            raise TypeError("it is no manifest")
+        names = [each.split("/") if each else [] for each in _texts(stored["names"])]
+        marks = array("q", b64decode(str(stored["marks"]), validate=True))
+        if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(map(len, names))):
+            raise ValueError("its parts do not belong together")
+        return Manifest(_texts(folders), names, marks, young)
+
+
+def _texts(stored: object) -> list[str]:
+    if not isinstance(stored, list) or not all(isinstance(each, str) for each in stored):
+        raise TypeError("texts are missing")
+    return stored
+
+
+def _backing(root: Path, path: str) -> str:
+    """What there is: the names in a folder, the content of a file; "" if that cannot be told."""
+    place = root / path.rstrip("/")
+    try:
+        if path.endswith("/"):
+            content = "/".join(sorted(path.name for path in place.iterdir())).encode("utf-8", "surrogateescape")
+        else:
+            content = read_regular(place, _LARGEST) if not place.is_symlink() else os.fsencode(os.readlink(place))  # noqa: PTH115  # a Path would tidy it up
+    except (OSError, ValueError):
+        return ""
+    return blake2b(content, digest_size=16).hexdigest()
