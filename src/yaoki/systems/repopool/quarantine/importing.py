@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from yaoki.systems.repopool.git.command import Git
 
-__all__ = ["Imported", "WorkTree", "import_commit"]
+__all__ = ["CHUNK", "Imported", "WorkTree", "import_commit"]
 
-_CHUNK = 1024 * 1024
+CHUNK = 1024 * 1024
+"""Bytes of a file that are read at once."""
+
 # git would not check them out again: they stand for the git folder on some file system.
 _REFUSED = re.compile(r"(?:^|/)(?:\.git|git~1)[ .]*(?::[^/]*)?(?:/|$)", re.IGNORECASE)
 
@@ -90,7 +92,7 @@ def _file(place: Path, path: str) -> Iterator[bytes]:
         left = status.st_size
         yield b"M " + mode + b" inline " + _quoted(path) + f"\ndata {left}\n".encode()
         while left:
-            chunk = os.read(descriptor, min(left, _CHUNK))
+            chunk = os.read(descriptor, min(left, CHUNK))
             if not chunk:
                 raise CleanupError(f"{path} changes while it is kept")
             left -= len(chunk)

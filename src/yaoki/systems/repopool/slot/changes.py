@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.files import read_regular
 from yaoki.systems.repopool.slot.snapshot import Snapshot, is_covered, snapshot
 
 if TYPE_CHECKING:
@@ -17,11 +15,6 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.slot.proof import Proof
 
 __all__ = ["Changes", "changes", "missing_files", "topmost"]
-
-_ATTRIBUTES = ".gitattributes"
-_LARGEST = 16 * 1024 * 1024
-# Those by which a file holds something else than its blob: gitattributes(5).
-_CONVERTING = re.compile(rb"text|eol|crlf|ident|filter|working-tree-encoding")
 
 
 @dataclass(slots=True)
@@ -49,11 +42,10 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
     found = Changes(seen, tracked)
     repositories = set(seen.repositories)
     found.repositories = sorted(path for path in repositories if not is_covered(path.rpartition("/")[0], repositories))
-    written = [] if proof is None else proof.tree.changed_in(tree, seen)
-    if proof is None or proof.spared or (written and _converts(tree, seen)):
+    if proof is None or proof.spared:
         found.changed = index.changed()
     else:
-        found.changed = written
+        found.changed = proof.tree.changed_in(tree, seen)
     extras = [path for path in seen.files if path not in tracked.files and path not in seen.special]
     if extras:
         ignored = index.ignored(extras)
@@ -63,18 +55,6 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
     found.folders = [path for path in seen.folders if path not in expected and path not in repositories]
     found.folders += [path for path in seen.special if path not in tracked.files]
     return found
-
-
-def _converts(tree: Path, seen: Snapshot) -> bool:
-    """Whether a file that is as it was may hold something else than its blob: then git has to tell which one has changed."""
-    for path in seen.files:
-        if path.endswith(_ATTRIBUTES):
-            try:
-                if _CONVERTING.search(read_regular(tree / path, _LARGEST)):
-                    return True
-            except (OSError, ValueError):
-                return True
-    return False
 
 
 def _folders_of(paths: Iterable[str]) -> set[str]:

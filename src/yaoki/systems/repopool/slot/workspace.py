@@ -306,7 +306,7 @@ class Workspace:
         with self._locked() as git:
             base = self._building.known_base()
             self._building.mend_control(git, base)
-            found = changes(slot.tree, SlotIndex(git, slot), self._proof_of(base), self.policy.keep_ignored)
+            found = changes(slot.tree, SlotIndex(git, slot), None, self.policy.keep_ignored)
             seen = survey(slot.git, digest_size=self._building.digest_size)
             lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
             lines += [f"nested repository: {path}" for path in found.repositories]
