@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.systems.repopool.conftest import git
+from tests.systems.repopool.disk.packs import add_pack, objects_of
 from yaoki.core.clock import clock
 from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolDefinition
+from yaoki.systems.repopool.git.packs import packs_in
+from yaoki.systems.repopool.mirror.joining import MOST_PACKS
 
 ONE = "workspace-web-slot1"
 
@@ -94,6 +97,24 @@ def test_a_mirror_that_is_old_is_fetched_behind_the_back_of_the_tenant(
     first.release()
 
     assert manager.allocate_slot("web").current_commit == news
+
+
+def test_many_packs_are_joined_behind_the_back_of_the_tenant(manager_of: Callable[..., PoolManager]) -> None:
+    """SPEC W1: whoever takes a slot of a mirror that has grown does not wait, and it is small again for those who come after him."""
+    manager = manager_of()
+    mirror = manager.config.workspaces_dir / "web" / "mirror.git"
+    for number in range(MOST_PACKS):
+        add_pack(mirror, f"pack {number}", b"x" * number)
+    before = objects_of(mirror)
+
+    slot = manager.allocate_slot("web")
+    while len(packs_in(mirror / "objects")) > MOST_PACKS:
+        clock.sleep(0.01)
+    git(slot.slot_path, "fsck", "--full")
+    slot.release()
+
+    assert objects_of(mirror) == before
+    assert manager.detect_corrupted_slots() == []
 
 
 def test_a_mirror_is_not_asked_for_again_within_its_time(manager_of: Callable[..., PoolManager], origin: Path) -> None:

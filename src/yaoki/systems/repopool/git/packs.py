@@ -136,10 +136,10 @@ def _sum(path: Path, digest_size: int) -> bool:
         return os.pread(file.descriptor, digest_size, end) == digest.digest()
 
 
-def link_packs(source: Path, target: Path, *, superseded: Callable[[], Container[str]] = tuple) -> int:
+def link_packs(source: Path, target: Path, *, known: Callable[[], Container[str]] = tuple) -> int:
     """Give the packs in one folder of objects to another one, by hard links where that is possible: packs never change. Returns how
-    many were new there. `superseded`: which packs somebody is removing because another one has their objects; asked if one of them is
-    found to be gone. Raises OSError.
+    many were new there. A pack without an index is passed over, since git is writing or removing it, unless its name is `known`, as one
+    that stood there whole and has to stand there still. Raises OSError.
     """
     new = 0
     gone = set[str]()
@@ -151,9 +151,9 @@ def link_packs(source: Path, target: Path, *, superseded: Callable[[], Container
             try:
                 new += link_pack(pack, target)
             except FileNotFoundError:
-                if pack.name not in superseded() and pack.exists():
+                if pack.name in known():
                     raise
-                # The pack that has its objects now may have come after our look.
+                # If it was removed, the pack that has its objects now may have come after our look.
                 gone.add(pack.name)
                 break
         else:

@@ -115,7 +115,7 @@ class Quarantine:
         """Link the mirror's packs that are not here yet; nothing happens before the quarantine is made. Raises OSError."""
         if self.folder.is_dir():
             state = self.layout.folder / STATE_FILE
-            link_packs(self.layout.mirror / "objects", self.objects, superseded=lambda: MirrorState.read(state).superseded)
+            link_packs(self.layout.mirror / "objects", self.objects, known=lambda: MirrorState.read(state).whole)
 
     def unlink_packs(self, superseded: Mapping[str, str]) -> None:
         """Remove packs of the mirror that are here; `superseded`: the pack that has all objects of each, which must be here as well.
