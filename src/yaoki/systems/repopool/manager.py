@@ -254,9 +254,18 @@ class PoolManager:
         self._background.wait(task_id, timeout)
 
     def heartbeat(self, slot_id: str, fence: int) -> None:
-        """Say that a lease is in use, which prolongs one with a `ttl`. Raises StaleLeaseError if it is one no longer."""
+        """Say that a lease is in use, which prolongs one with a `ttl`.
+
+        Raises StaleLeaseError if it is one no longer, and PoolManagerError if what is stored about it cannot be read.
+        """
         slot = self._release.checked(slot_id, fence)
-        assert slot.lease is not None
+        if slot.lease is None or slot.lease.unreadable:
+            raise PoolManagerError(
+                f"what is stored about the lease of {slot_id} cannot be read",
+                repo_name=slot.repo_name,
+                slot_id=slot_id,
+                way_out="it is yours until you release it; then allocate a slot anew",
+            )
         self._resources.store.heartbeat(slot_id, fence, until=prolonged(slot.lease).until)
 
     def add_slot(self, repo_name: str) -> Slot:

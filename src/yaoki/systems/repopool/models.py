@@ -57,7 +57,7 @@ class Lease:
 
     `holder`: a label for people. `process`: whose life the lease hangs on; None for a durable one, which lives until `until`, or
     without an end. `since`, `heartbeat_at`, `until`: wall-clock seconds since 1970; `since_monotonic`: the same moment by the
-    clock of that boot.
+    clock of that boot. `unreadable`: what of it is stored as nonsense, so that nobody can tell whether its owner lives; "" if all is well.
     """
 
     holder: str
@@ -67,6 +67,7 @@ class Lease:
     heartbeat_at: float
     until: float | None = None
     durable: bool = False
+    unreadable: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """JSON-ready."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolConfig
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.git.command import Git
-from yaoki.systems.repopool.leases.lease import held_for, owner_of
+from yaoki.systems.repopool.leases.lease import is_readable, owner_of, taken_for
 from yaoki.systems.repopool.leases.liveness import Finding, Liveness
 from yaoki.systems.repopool.leases.locks import LockManager
 from yaoki.systems.repopool.mirror.mirror import Mirror
@@ -74,12 +74,13 @@ class Resources:
     def owner_of(self, slot: Slot) -> Finding:
         """Whether whoever has the slot lives; and if he is a manager, whether he is at work on it still."""
         owner = owner_of(slot)
-        if slot.state is not SlotState.CLEANING or slot.lease is None or owner.verdict is not Liveness.LIVE:
+        readable = is_readable(slot.lease)
+        if slot.state is not SlotState.CLEANING or (readable and owner.verdict is not Liveness.LIVE):
             return owner
-        if held_for(slot.lease) < LEFT_SECONDS or self.locks.is_locked(slot.slot_id):
+        if taken_for(slot) < LEFT_SECONDS or self.locks.is_locked(slot.slot_id):
             return owner
-        # It could not note the end of its work, on a full disk for instance.
-        return Finding(Liveness.DEAD, f"{owner.reason}, but has left its work on the slot")
+        # It could not note the end of its work, on a full disk for instance; or nobody knows who it was, but it holds no lock.
+        return Finding(Liveness.DEAD, f"{owner.reason}, but its work on the slot was left")
 
     def count(self, repo_name: str, **amounts: float) -> None:
         """Add to the counters of a pool, unless they are switched off."""

@@ -16,7 +16,7 @@ from yaoki.systems.repopool.times import age
 if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
 
-__all__ = ["held_for", "is_mine", "new_lease", "owner_of", "said"]
+__all__ = ["held_for", "is_mine", "is_readable", "new_lease", "owner_of", "said", "taken_for"]
 
 
 def new_lease(holder: str | None = None, *, ttl: float | None = None, durable: bool = False) -> Lease:
@@ -53,6 +53,11 @@ def held_for(lease: Lease) -> float:
     return age(lease.since, lease.since_monotonic, same_boot=same_boot)
 
 
+def taken_for(slot: Slot) -> float:
+    """Seconds since somebody has the slot; since its latest change if nothing is stored about his lease."""
+    return clock.wall() - slot.updated_at.timestamp() if slot.lease is None else held_for(slot.lease)
+
+
 def prolonged(lease: Lease) -> Lease:
     """The lease with as much time ahead as it was given at first."""
     if lease.until is None:
@@ -69,9 +74,16 @@ def owner_of(slot: Slot) -> Finding:
     """Whether whoever has the slot lives. A slot that nobody has counts as one whose owner is gone."""
     if slot.lease is None:
         if slot.state in (SlotState.ALLOCATED, SlotState.CLEANING):
-            return Finding(Liveness.UNKNOWN, "its lease cannot be read")
+            return Finding(Liveness.UNKNOWN, "nothing is stored about its lease")
         return Finding(Liveness.DEAD, "nobody has it")
+    if slot.lease.unreadable:
+        return Finding(Liveness.UNKNOWN, f"what is stored about its lease cannot be read: {slot.lease.unreadable}")
     return lease_liveness(slot.lease, slot.slot_path)
+
+
+def is_readable(lease: Lease | None) -> bool:
+    """Whether it will ever be known whether the owner of a slot, which somebody has, lives."""
+    return lease is not None and not lease.unreadable
 
 
 def said(lease: Lease | None) -> str:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["ProcessIdentity", "process_state", "this_process"]
 
 PROC = Path("/proc")
+_BOOT = re.compile(r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
+_NAMESPACE = re.compile(r"(?:pid:\[[0-9]+\])?")
+_STARTED = re.compile(r"[0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,17 @@ class ProcessIdentity:
             return None
         texts = [stored.get(name) for name in ("host", "boot", "namespace", "started")]
         host, boot, namespace, started = (text if isinstance(text, str) else "" for text in texts)
+        return ProcessIdentity(host, boot, namespace, pid, started)
+
+    @staticmethod
+    def from_parts(host: object, boot: object, namespace: object, pid: object, started: object) -> ProcessIdentity | None:
+        """What was stored part by part; None if a part can be none: nonsense proves no process to have ended."""
+        if not isinstance(pid, int) or not isinstance(host, str):
+            return None
+        if not isinstance(boot, str) or not isinstance(namespace, str) or not isinstance(started, str):
+            return None
+        if not (_BOOT.fullmatch(boot) and _NAMESPACE.fullmatch(namespace) and _STARTED.fullmatch(started)):
+            return None
         return ProcessIdentity(host, boot, namespace, pid, started)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.faults.category import Severity
 from yaoki.core.recovery import CORRUPTED, LONG_ALLOCATED, ORPHANED_LOCK, Anomaly
 from yaoki.systems.repopool.errors import PoolManagerError
-from yaoki.systems.repopool.leases.lease import held_for, said
+from yaoki.systems.repopool.leases.lease import said, taken_for
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.parameters import hours
 from yaoki.systems.repopool.repair.mending import FULL, is_damage
@@ -155,4 +155,4 @@ def _allocated_for(slot: Slot) -> float:
     """Seconds since it was allocated; below 0 if it is not."""
     if slot.state is not SlotState.ALLOCATED:
         return -1.0
-    return 0.0 if slot.lease is None else held_for(slot.lease)
+    return taken_for(slot)

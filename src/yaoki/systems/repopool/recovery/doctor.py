@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.git.packs import packs_in
-from yaoki.systems.repopool.leases.lease import held_for, said
+from yaoki.systems.repopool.leases.lease import is_readable, said, taken_for
 from yaoki.systems.repopool.mirror.joining import MOST_PACKS, to_be_joined
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import split_slot_id
@@ -191,12 +191,14 @@ class Doctor:
         if slot.state is not SlotState.AVAILABLE:
             owner = self._resources.owner_of(slot)
             held = f"held by {said(slot.lease)}: {owner.reason}"
-            if slot.lease is not None:
-                held = f"{held}, for {held_for(slot.lease) / 3600:.1f} h"
+            held = f"{held}, for {taken_for(slot) / 3600:.1f} h"
             if owner.dead:
                 return Diagnosis("holder", slot.slot_id, False, held, "yaoki pool recover")
             if slot.state is SlotState.CLEANING:
                 return Diagnosis("holder", slot.slot_id, True, held)
+            if not is_readable(slot.lease):
+                # It will never be known whether he lives: an operator knows, or nobody does.
+                return Diagnosis("holder", slot.slot_id, False, held, f"yaoki pool release {slot.slot_id} --force")
         try:
             found = self._resources.workspace(slot).check(tier=self._tier, tenant=bool(held))
         except PoolManagerError as error:

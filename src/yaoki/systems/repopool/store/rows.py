@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from yaoki.core.clock import clock
 from yaoki.systems.repopool.leases.process import ProcessIdentity
 from yaoki.systems.repopool.models import Lease, Slot, SlotIsolation, SlotState
 from yaoki.systems.repopool.times import moment, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
 __all__ = ["LEASE", "MENDED", "SLOT", "lease_of", "lease_values", "metadata_of", "slot_of"]
 
+_PROCESS = ("host", "boot", "namespace", "pid", "pid_started")
+
 LEASE = (
-    *("holder", "host", "boot", "namespace", "pid", "pid_started"),
+    *("holder", *_PROCESS),
     *("lease_since", "lease_since_monotonic", "heartbeat_at", "lease_until", "durable"),
 )
 """The columns of a lease."""
@@ -70,6 +73,7 @@ def lease_values(lease: Lease) -> tuple[object, ...]:
 def slot_of(workspaces: Path, row: tuple[Any, ...]) -> Slot:
     """The slot that a row of the columns SLOT tells about."""
     value = dict(zip(_NAMES, row, strict=True))
+    lease = lease_of(value, _number_or(value["updated_at"], 0.0))
     trouble = _without_nonsense(value)
     metadata, problem = metadata_of(value["metadata"])
     trouble = problem or trouble
@@ -109,7 +113,7 @@ def slot_of(workspaces: Path, row: tuple[Any, ...]) -> Slot:
         updated_at=moment(value["updated_at"]),
         fence=value["fence"],
         needs_cleaning=bool(value["needs_cleaning"]),
-        lease=lease_of([value[name] for name in LEASE]),
+        lease=lease,
         isolation=isolation,
     )
 
@@ -119,7 +123,7 @@ def _without_nonsense(value: dict[str, Any]) -> str:
     trouble = ""
     for name, default in _NUMBERS.items():
         found = value[name]
-        if not (isinstance(found, int | float) or (found is None and default is None)):
+        if not (_is_number(found) or (found is None and default is None)):
             trouble = trouble or f"{name} is stored as {found!r}, which is no number"
             value[name] = default
     return trouble
@@ -152,10 +156,39 @@ def _moment(wall: float | None) -> datetime | None:
     return None if wall is None else moment(wall)
 
 
-def lease_of(values: Sequence[Any]) -> Lease | None:
-    """The lease that values of the columns LEASE tell about; None if nobody has one, or it cannot be read."""
-    holder, host, boot, namespace, pid, started, since, monotonic, heartbeat, until, durable = values
-    if holder is None or None in (since, monotonic, heartbeat, durable):
+def lease_of(stored: Mapping[str, Any], changed_at: float) -> Lease | None:
+    """The lease that the columns LEASE tell about; None if nobody has one. `changed_at`: stands for a time that cannot be read.
+
+    Times are for people. What tells whether the owner lives is guessed never: then the lease is `unreadable`.
+    """
+    holder, until, durable = stored["holder"], stored["lease_until"], stored["durable"]
+    if holder is None:
         return None
-    process = None if pid is None else ProcessIdentity(host, boot, namespace, pid, started)
-    return Lease(holder, process, since, monotonic, heartbeat, until, bool(durable))
+    process = ProcessIdentity.from_parts(*(stored[name] for name in _PROCESS))
+    decides = {"durable": durable in (0, 1)}
+    if durable == 1:
+        decides["lease_until"] = until is None or _is_number(until)
+        # A heartbeat prolongs the lease by what was between these two.
+        decides["heartbeat_at"] = until is None or _is_number(stored["heartbeat_at"])
+    else:
+        decides["process"] = process is not None
+    nonsense = [name for name, fine in decides.items() if not fine]
+    since = _number_or(stored["lease_since"], changed_at)
+    return Lease(
+        holder=str(holder),
+        process=process if durable == 0 and not nonsense else None,
+        since=since,
+        since_monotonic=_number_or(stored["lease_since_monotonic"], clock.now() - max(0.0, clock.wall() - since)),
+        heartbeat_at=_number_or(stored["heartbeat_at"], since),
+        until=until if durable == 1 and not nonsense else None,
+        durable=durable == 1,
+        unreadable=nonsense[0] if nonsense else "",
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _number_or(value: Any, otherwise: float) -> float:
+    return value if _is_number(value) else otherwise

@@ -143,7 +143,7 @@ class SqliteStore:
     def lease_before_removal(self, slot_id: str) -> Lease | None:
         with self._connections.reading() as connection:
             row = connection.execute(f"SELECT {', '.join(LEASE)} FROM removed_slots WHERE id = ?", (slot_id,)).fetchone()  # noqa: S608  # our own columns
-        return None if row is None else lease_of(row)
+        return None if row is None else lease_of(dict(zip(LEASE, row, strict=True)), 0.0)
 
     # --- transitions --------------------------------------------------------------------------------------------------------
 
