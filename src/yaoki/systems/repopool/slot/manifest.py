@@ -29,13 +29,13 @@ __all__ = ["Manifest"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`folders`: their paths, "" for the root. `names`: for each of them, the names in it that are no folders. `marks`: for each folder
-    its own mark, then those of its names, all in a row. `young`: what backs the marks that prove nothing by themselves, by path, "" if
+    """`folders`: their paths, "" for the root. `names`: for each of them, the names in it that are no folders, with "/" between them.
+    `marks`: for each folder its own mark, then those of its names, all in a row. `young`: what backs the marks that prove nothing by themselves, by path, "" if
     nothing does; a folder's path ends with "/".
     """
 
     folders: list[str]
-    names: list[list[str]]
+    names: list[str]
     marks: array[int]
     young: dict[str, str]
 
@@ -53,12 +53,12 @@ class Manifest:
                 if is_young(mark, seen.began):
                     path = f"{each.path}/{name}" if each.path else name
                     young[path] = _backing(root, path)
-        return Manifest([each.path for each in seen.listings], [each.names for each in seen.listings], marks, young)
+        return Manifest([each.path for each in seen.listings], ["/".join(each.names) for each in seen.listings], marks, young)
 
     @property
     def files(self) -> list[str]:
         """The paths of everything that is no folder."""
-        return [path for folder, names in zip(self.folders, self.names, strict=True) for path in joined(folder, names)]
+        return [path for folder, names in zip(self.folders, self.names, strict=True) for path in joined(folder, _split(names))]
 
     def holds(self, root: Path) -> bool:
         """Whether the tree at `root` is as it was."""
@@ -66,27 +66,26 @@ class Manifest:
 
     def differing(self, root: Path) -> Iterator[str]:
         """The paths whose marks say that they may have changed; a folder, in which names may have, ends with "/"."""
-        base, at, marks = os.fspath(root), 0, self.marks
-        stat = os.stat
-        for path, names in zip(self.folders, self.names, strict=True):
+        base, at, marks, lstat = os.fspath(root), 0, self.marks, os.lstat
+        for path, together in zip(self.folders, self.names, strict=True):
+            # As bytes, since every name is given to the system.
+            names = os.fsencode(together).split(b"/") if together else []
+            start, at = at, at + 2 + 2 * len(names)
             try:
                 with opened(base, path) as folder:
-                    if mark_of(folder.status()) != (marks[at], marks[at + 1]):
+                    if mark_of(folder.status()) != (marks[start], marks[start + 1]):
                         yield f"{path}/"
                     descriptor = folder.descriptor
-                    for name in names:
-                        at += 2
+                    for name, changed, inode in zip(names, marks[start + 2 : at : 2], marks[start + 3 : at : 2], strict=True):
                         try:
-                            status = stat(name, dir_fd=descriptor, follow_symlinks=False)
+                            status = lstat(name, dir_fd=descriptor)
+                            if status.st_ctime_ns == changed and status.st_ino == inode:
+                                continue
                         except OSError:
-                            yield f"{path}/{name}" if path else name
-                            continue
-                        if status.st_ctime_ns != marks[at] or status.st_ino != marks[at + 1]:
-                            yield f"{path}/{name}" if path else name
+                            pass
+                        yield f"{path}/{os.fsdecode(name)}" if path else os.fsdecode(name)
             except OSError:
                 yield f"{path}/"
-                at += 2 * len(names)
-            at += 2
         for path, backing in self.young.items():
             if not backing or _backing(root, path) != backing:
                 yield path
@@ -95,7 +94,7 @@ class Manifest:
         """The files of the manifest that may have changed, or are gone, by what was seen at `root` now."""
         changed, at = [], 0
         for folder, names in zip(self.folders, self.names, strict=True):
-            for path in joined(folder, names):
+            for path in joined(folder, _split(names)):
                 at += 2
                 if seen.files.get(path) != (self.marks[at], self.marks[at + 1]):
                     changed.append(path)
@@ -119,14 +118,14 @@ class Manifest:
         found: dict[str, Mark] = {}
         each = zip(self.marks[::2], self.marks[1::2], strict=True)
         for folder, names in zip(self.folders, self.names, strict=True):
-            found.update(zip([f"{folder}/", *joined(folder, names)], each, strict=False))
+            found.update(zip([f"{folder}/", *joined(folder, _split(names))], each, strict=False))
         return found
 
     def stored(self) -> dict[str, object]:
         """As it can be written down as JSON."""
         return {
             "folders": self.folders,
-            "names": ["/".join(names) for names in self.names],
+            "names": self.names,
             "marks": b64encode(self.marks.tobytes()).decode("ascii"),
             "young": self.young,
         }
@@ -137,11 +136,15 @@ class Manifest:
         folders, young = stored["folders"], stored["young"]
         if not isinstance(folders, list) or not isinstance(young, dict):
             raise TypeError("it is no manifest")
-        names = [each.split("/") if each else [] for each in _texts(stored["names"])]
+        names = _texts(stored["names"])
         marks = array("q", b64decode(str(stored["marks"]), validate=True))
-        if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(map(len, names))):
+        if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(len(_split(each)) for each in names)):
             raise ValueError("its parts do not belong together")
         return Manifest(_texts(folders), names, marks, young)
+
+
+def _split(names: str) -> list[str]:
+    return names.split("/") if names else []
 
 
 def _texts(stored: object) -> list[str]:
