@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolConfig
+from yaoki.systems.repopool.discarded import Emptying
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.leases.lease import is_readable, owner_of, taken_for
@@ -51,6 +52,7 @@ class Resources:
         self.store: PoolStore = SqliteStore(config.workspaces_dir) if store is None else store
         self.git: Git = Git(settings=lambda: config.git_settings) if git is None else git
         self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lambda: config.lock_timeout)
+        self.emptying: Emptying = Emptying()
         self._mirrors: dict[tuple[str, str], Mirror] = {}
 
     def _slot_ids(self) -> set[str]:
@@ -137,3 +139,4 @@ class Resources:
         with self.locks.acquire_slot_lock(slot.slot_id, seconds) as lock:
             assert lock.descriptor is not None
             yield self.workspace(slot, self.git.holding(lock.descriptor))
+        self.emptying.begin(self.layout(slot.repo_name).discarded)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from yaoki.systems.repopool.discarded import Discarded
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.quarantine.quarantine import Quarantine
     from yaoki.systems.repopool.slot.changes import Changes
@@ -52,16 +53,19 @@ class Tenancy:
 
 
 class Keeping:
-    """One act of keeping. `scratch`: a folder for what is in the making, emptied before and after.
+    """One act of keeping. `discarded`: where what is no longer in the making goes.
 
     `notes`: why his `.git` has to be kept whole besides; filled by `commits`.
     """
 
-    def __init__(self, slot: SlotLayout, quarantine: Quarantine, git: Git, scratch: Path, *, digest_size: int = 20) -> None:
+    def __init__(
+        self, slot: SlotLayout, quarantine: Quarantine, git: Git, discarded: Discarded, *, digest_size: int = 20
+    ) -> None:
         self.slot = slot
         self.quarantine = quarantine
         self.git = git
-        self.scratch = scratch
+        self.scratch = slot.control / "scratch"
+        self.discarded = discarded
         self.digest_size = digest_size
         self.notes: list[str] = []
         self._borrow: list[Path] = []
@@ -91,7 +95,7 @@ class Keeping:
             )
             return self._name(tenancy, work, start, start_tree, refs)
         finally:
-            remove(self.scratch)
+            self.discarded.take(self.scratch)
 
     def _prepare(self, base: str, survey: Survey) -> None:
         remove(self.scratch)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from yaoki.systems.repopool.discarded import Discarded
 from yaoki.systems.repopool.errors import CleanupError
 from yaoki.systems.repopool.files import is_folder, remove, write_whole
 from yaoki.systems.repopool.git.folder import digest_size_of, make_tenants
@@ -41,6 +42,7 @@ class Building:
         self.slot = slot
         self.mirror = mirror
         self.keep = keep
+        self.discarded = Discarded(slot.discarded)
 
     def build(self, git: Git, base: Base) -> bool:
         """Make the slot, atomic by rename. False if it stands already. Raises GitOperationError and OSError."""
@@ -84,11 +86,11 @@ class Building:
         fresh, old = slot.control / "git.new", slot.control / "git.old"
         remove(fresh)
         self._make_tenants(fresh, base, slot.index.read_bytes())
-        remove(old)
+        self.discarded.take(old)
         if slot.git.is_symlink() or slot.git.exists():
             slot.git.rename(old)
         fresh.rename(slot.git)
-        remove(old)
+        self.discarded.take(old)
 
     def prove(self, base: Base, seen: Snapshot, tracked: Tracked) -> None:
         """Write the proof down: everything before is done. `seen`: the tree, in which everything is as it must be."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.slot.index import SlotIndex, Tracked
     from yaoki.systems.repopool.slot.proof import Proof
 
+# Files about which git is asked one by one: it takes as many system calls for the answers.
+_FEW = 50
+
 __all__ = ["Changes", "changes", "missing_files", "topmost"]
 
 
@@ -48,13 +51,25 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
         found.changed = proof.tree.changed_in(tree, seen)
     extras = [path for path in seen.files if path not in tracked.files and path not in seen.special]
     if extras:
-        ignored = index.ignored(extras)
+        ignored = _ignored(index, extras, tracked)
         found.ignored = sorted(ignored)
         found.untracked = sorted(path for path in extras if path not in ignored)
     expected = _folders_of((*tracked.files, *tracked.submodules)) | tracked.submodules
     found.folders = [path for path in seen.folders if path not in expected and path not in repositories]
     found.folders += [path for path in seen.special if path not in tracked.files]
     return found
+
+
+def _ignored(index: SlotIndex, extras: Sequence[str], tracked: Tracked) -> set[str]:
+    """Those of `extras` that git ignores. What is in an ignored folder is ignored, so of many files the folders are asked about first."""
+    if len(extras) <= _FEW:
+        return index.ignored(extras)
+    outermost = topmost(extras, (*tracked.files, *(f"{path}/." for path in tracked.submodules)))
+    ignored = index.ignored(outermost)
+    inside = {path for path in extras if is_covered(path, ignored)}
+    asked = set(outermost)
+    rest = [path for path in extras if path not in inside and path not in asked]
+    return inside | (index.ignored(rest) if rest else set())
 
 
 def _folders_of(paths: Iterable[str]) -> set[str]:

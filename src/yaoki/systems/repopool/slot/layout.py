@@ -18,7 +18,8 @@ class SlotLayout:
     """The places of one slot.
 
     `tree`: the work tree that a tenant is given, `tree/.git` included, which is the tenant's. `control`: our own folder for this tree
-    (base, index, proof), which no tenant is given. `mirror`: the repository that all commands of ours run on.
+    (base, index, proof), which no tenant is given. `mirror`: the repository that all commands of ours run on. `discarded`: where
+    everything goes that nobody needs.
     """
 
     slot_id: str
@@ -27,6 +28,7 @@ class SlotLayout:
     tree: Path
     control: Path
     mirror: Path
+    discarded: Path
 
     @property
     def index(self) -> Path:
@@ -70,6 +72,11 @@ class RepositoryLayout:
         return self.workspaces_dir / "quarantine" / self.repo_name
 
     @property
+    def discarded(self) -> Path:
+        """The folder of what nobody needs any more."""
+        return self.folder / "discarded"
+
+    @property
     def control(self) -> Path:
         """The folder of our own folders, one for each slot."""
         return self.folder / "control"
@@ -83,4 +90,5 @@ class RepositoryLayout:
             tree=self.folder / f"slot{number}",
             control=self.control / f"slot{number}",
             mirror=self.mirror,
+            discarded=self.discarded,
         )

@@ -220,7 +220,7 @@ class Workspace:
                 return Cleaned(self._replace(git, tenancy, "its files are too large for a commit"))
             entry, notes = None, list(seen.whole)
             if self._may_hold_work(found, seen, base):
-                keeping = Keeping(slot, self.quarantine, git, slot.control / "scratch", digest_size=self._building.digest_size)
+                keeping = Keeping(slot, self.quarantine, git, self._building.discarded, digest_size=self._building.digest_size)
                 entry = keeping.commits(tenancy, found, seen)
                 notes += keeping.notes
             aside = self._set_aside(tenancy, entry)
@@ -277,7 +277,7 @@ class Workspace:
         others = [*tracked.files, *(f"{path}/." for path in tracked.submodules), *found.seen.kept]
         extras = [*found.untracked, *found.ignored, *found.folders]
         for path in topmost(extras, others):
-            remove(self.slot.tree / path)
+            self._building.discarded.take(self.slot.tree / path)
         for path in tracked.submodules:
             (self.slot.tree / path).mkdir(parents=True, exist_ok=True)
 
@@ -381,7 +381,7 @@ class Workspace:
                 entry = aside.entry
         with self._locked():
             for path in (slot.tree, slot.tree.with_name(f"{slot.tree.name}.new"), slot.control):
-                remove(path)
+                self._building.discarded.take(path)
             remove(slot.control.with_name(f"{slot.control.name}.new"))
         return entry
 
