@@ -143,10 +143,12 @@ def link_packs(source: Path, target: Path, *, known: Callable[[], Container[str]
     """
     new = 0
     gone = set[str]()
-    there = pack_files_in(target)
+    folder = os.fspath(target / "pack")
     while True:
         for pack in packs_in(source):
-            if pack.name in gone or {pack.name, pack.with_suffix(".idx").name} <= there:
+            # Asked by name: the target may have many more packs than the source.
+            place = f"{folder}/{pack.name.removesuffix('.pack')}"
+            if pack.name in gone or (os.path.lexists(f"{place}.pack") and os.path.lexists(f"{place}.idx")):
                 continue
             try:
                 new += link_pack(pack, target)
