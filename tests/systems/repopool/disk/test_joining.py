@@ -15,7 +15,9 @@ from tests.systems.repopool.disk.world import World, tenant
 from yaoki.systems.repopool.errors import GitOperationError
 from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.mirror.joining import MOST_PACKS, join, small_ones, to_be_joined
+from yaoki.systems.repopool.mirror.packs import looked_at
 from yaoki.systems.repopool.mirror.rebuild import rebuild
+from yaoki.systems.repopool.mirror.state import MirrorState
 
 _FEW = "yaoki.systems.repopool.mirror.joining.MOST_PACKS"
 
@@ -179,6 +181,45 @@ def test_w3_what_is_kept_comes_back_after_the_join_and_without_the_mirror(grown:
     assert rebuild(grown.mirror, grown.quarantine) == "local"
     assert grown.mirror.check(tier=3) == []
     assert workspace.check(tier=3) == []
+
+
+def test_w3_a_release_passes_over_a_pack_that_a_fetch_is_writing(grown: World) -> None:
+    """SPEC W3: git writes the index last, and does not see the pack before; one that stood there whole is missed."""
+    state = MirrorState.read(grown.mirror.state_file)
+    (first,) = state.whole
+    fetched = next(pack for pack in packs_in(grown.mirror.objects) if pack.name != first)
+    index = fetched.with_suffix(".idx")
+    hidden = index.rename(index.with_name("tmp_idx_1"))
+
+    grown.quarantine.open()
+    assert grown.mirror.check(tier=2) == []
+    hidden.rename(index)
+    grown.quarantine.open()
+    assert {fetched.name, index.name} <= names_of(grown.quarantine.objects)
+
+    shutil.rmtree(grown.quarantine.folder)
+    (grown.mirror.objects / "pack" / first).with_suffix(".idx").unlink()
+    with pytest.raises(FileNotFoundError, match=first.removesuffix(".pack")):
+        grown.quarantine.open()
+
+
+def test_w2_what_a_join_has_taken_away_meanwhile_is_no_damage(grown: World) -> None:
+    """SPEC W2: a look that began before it is repeated; what is still wrong then is a problem."""
+    assert grown.mirror.check(tier=2) == []
+    looks: list[int] = []
+
+    def look(state: MirrorState) -> str:
+        looks.append(len(state.whole))
+        if len(looks) == 1:
+            join(grown.mirror, grown.quarantine)
+        missing = [name for name in state.whole if not (grown.mirror.objects / "pack" / name).exists()]
+        return f"{missing[0]} is missing" if missing else ""
+
+    assert looked_at(grown.mirror.state_file, look) == ""
+    assert looks == [6, 1]
+    (joined,) = packs_in(grown.mirror.objects)
+    joined.unlink()
+    assert looked_at(grown.mirror.state_file, look) == f"{joined.name} is missing"
 
 
 def test_w3_a_join_half_done_says_nothing_about_another_mirror(grown: World) -> None:

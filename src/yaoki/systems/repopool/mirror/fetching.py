@@ -1,4 +1,7 @@
-"""Fetching off the way of whoever wants a slot: in the background, when a mirror is older than `fetch_ttl` (SPEC W1, W3)."""
+"""Fetching off the way of whoever wants a slot: in the background, when a mirror is older than `fetch_ttl` (SPEC W1, W3).
+
+What fetches have brought is joined there as well, when it has become many packs.
+"""
 
 from __future__ import annotations
 

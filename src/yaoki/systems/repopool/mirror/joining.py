@@ -1,7 +1,7 @@
 """Joins the small packs of a mirror, of which every fetch adds one: each costs every git command in every slot a look (SPEC W1).
 
-Which ones: in the order of their size, all up to the last one that is smaller than twice the sum of the smaller ones. What is left grows by a
-factor of three from one to the next, so a byte is written anew only as often as the mirror has tripled, not with every fetch.
+Which ones: in the order of their size, all up to the last one that is smaller than twice the sum of the smaller ones. So few are left, and a
+large one is written anew only when half as much again has come since, not with every fetch.
 
 No object is lost, also of those that nothing leads to, since slots and quarantine may stand on them. The order of things:
 
@@ -71,8 +71,8 @@ def small_ones(sizes: Sequence[int]) -> int:
 def join(mirror: Mirror, quarantine: Quarantine, *, timeout: float = 3600.0) -> int:
     """Join the packs that are `to_be_joined`, and complete what a killed process has left. Returns how many were joined.
 
-    `quarantine`: the one of this mirror, which links its packs. `timeout`: seconds to wait for whoever changes the mirror, and for git. Raises GitOperationError, LockTimeoutError and OSError:
-    then no object is lost, and the next call goes on.
+    `quarantine`: the one of this mirror, which links its packs. `timeout`: seconds to wait for whoever changes the mirror, and for git.
+    Raises GitOperationError, LockTimeoutError and OSError: then no object is lost, and the next call goes on.
     """
     if not mirror.exists or not (MirrorState.read(mirror.state_file).superseded or to_be_joined(mirror)):
         return 0
