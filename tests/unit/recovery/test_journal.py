@@ -344,7 +344,8 @@ HOLDER = """
 import sys
 from yaoki.core.recovery.journal import Journal
 journal = Journal(sys.argv[1])
-journal.hold([])
+with journal.held([]):
+    pass
 print("held", flush=True)
 sys.stdin.read()
 """

@@ -220,7 +220,8 @@ def test_a_service_that_is_refused_tries_again(tmp_path: object, virtual_clock: 
     from yaoki.core.recovery.journal import Journal
 
     other = Journal(f"{tmp_path}/recovery.db")
-    other.hold([])
+    with other.held([]):
+        pass
     bench = Workbench()
     errors: list[list[str]] = []
 

@@ -97,8 +97,11 @@ class Journal:
                     self._connection.close()
                     self._connection = None
 
-    def hold(self, notes: list[str]) -> None:
-        """Become the one that recovers. Raises RecoveryBusyError if somebody else is."""
+    @contextmanager
+    def held(self, notes: list[str]) -> Iterator[None]:
+        """Become the one that recovers, until `let_go`, and keep the journal open in the block. Raises RecoveryBusyError if somebody else
+        is, and what `session` raises.
+        """
         import json
 
         if self.path is not None:
@@ -110,6 +113,7 @@ class Journal:
         me = {"pid": os.getpid(), "host": _host(), "since": clock.wall()}
         with self.session(notes):
             self._write("INSERT OR REPLACE INTO holder VALUES (1, ?)", json.dumps(me))
+            yield
 
     def let_go(self) -> None:
         """Let others recover."""

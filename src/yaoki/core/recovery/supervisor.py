@@ -314,8 +314,7 @@ class RecoveryLoop:
         import sqlite3
 
         try:
-            self._journal.hold(report.notes)
-            with self._journal.session(report.notes):
+            with self._journal.held(report.notes):
                 report.run = self._journal.start_run(self.name, request.strategy.name)
                 self._tell_start(report)
                 try:

@@ -149,30 +149,35 @@ class PoolRecovery:
     def _remove_lock(self, attempt: Attempt) -> None:
         self._resources.locks.clean(str(attempt.anomaly.facts["slot_id"]))
 
-    def _mend(self, attempt: Attempt, rung: Rung | None = None) -> None:
-        """Take the slot, do what the rung does, and offer the slot if it is sound then; else `_is_well` says why it is not."""
+    def _mend(self, attempt: Attempt, rung: Rung | None = None) -> bool:
+        """Take the slot, do what the rung does, and offer the slot if it is sound then; else `_is_well` says why it is not. False if there
+        is nothing for the rung to mend.
+        """
         if rung is None:
             self._ended.discard(attempt.subject)
         slot = self._resources.store.slot(attempt.subject)
         if slot is None or not self._may_be_mended(slot) or slot.slot_id in self._ended:
             # Somebody was faster: has recovered it, or has got it. Or nothing helps.
-            return
+            return True
         try:
             if self._taken.get(slot.slot_id) != slot.fence:
                 self._refuse_occupied(slot)
                 slot = self._release.taken(slot, "recovery")
                 self._taken[slot.slot_id] = slot.fence
-            self._mend_taken(attempt, slot, rung)
+            return self._mend_taken(attempt, slot, rung)
         except StaleLeaseError:
-            return
+            return True
         except (PoolManagerError, OSError) as error:
             # No error of the recovery: the next rung may help.
             self._troubles[attempt.subject] = error
+            return True
 
-    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Rung | None) -> None:
+    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Rung | None) -> bool:
         started = clock.now()
         with self._resources.working_on(slot) as workspace:
             if rung is not None:
+                if not rung.may_help(workspace):
+                    return False
                 self._climb(rung, workspace, KeptAs(str(slot.fence), attempt.anomaly.detail))
             self._check(workspace, slot)
             if slot.needs_cleaning:
@@ -182,6 +187,7 @@ class PoolRecovery:
         self._resources.store.offer(slot.slot_id, slot.fence, branch=prepared.branch, commit=prepared.commit, recovered=True)
         self._resources.count(slot.repo_name, repairs=1, repair_seconds=clock.now() - started)
         self._forget(slot.slot_id)
+        return True
 
     def _climb(self, rung: Rung, workspace: Workspace, kept_as: KeptAs) -> None:
         try:

@@ -53,11 +53,13 @@ class KeptAs:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """`name`: for reports and the journal. `climb`: does it, and returns what went to quarantine; raises PoolManagerError or OSError.
-    `needed`: the rungs above build from what it makes, so if it raises the ladder ends.
+    `may_help`: whether there is anything that it could mend; it raises the same. `needed`: the rungs above build from what it makes, so if it
+    raises the ladder ends.
     """
 
     name: str
     climb: Callable[[Workspace, KeptAs], Entry | None]
+    may_help: Callable[[Workspace], bool] = lambda _: True
     needed: bool = False
 
 
@@ -113,8 +115,10 @@ def repair(workspace: Workspace, kept_as: KeptAs) -> Repaired:
         for rung in LADDER:
             if not found:
                 break
-            name = rung.name
             try:
+                if not rung.may_help(workspace):
+                    continue
+                name = rung.name
                 entry = rung.climb(workspace, kept_as)
             except (GitOperationError, CleanupError, Rejected, DeadlineExceededError) as error:
                 if isinstance(error, GitOperationError) and error.failure is Failure.NO_SPACE:
@@ -144,10 +148,17 @@ def _remove_stale_locks(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
     return None
 
 
+def _has_locks(workspace: Workspace) -> bool:
+    return is_folder(workspace.slot.git) and bool(locks_in(workspace.slot.git))
+
+
 def _rebuild_mirror(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
-    if workspace.mirror.check(tier=2):
-        rebuild(workspace.mirror, workspace.quarantine)
+    rebuild(workspace.mirror, workspace.quarantine)
     return None
+
+
+def _is_mirror_damaged(workspace: Workspace) -> bool:
+    return bool(workspace.mirror.check(tier=2))
 
 
 def _rebuild_git(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
@@ -159,8 +170,8 @@ def _rebuild_tree(workspace: Workspace, kept_as: KeptAs) -> Entry | None:
 
 
 LADDER = (
-    Rung("remove stale locks", _remove_stale_locks),
-    Rung("rebuild the mirror", _rebuild_mirror, needed=True),
+    Rung("remove stale locks", _remove_stale_locks, _has_locks),
+    Rung("rebuild the mirror", _rebuild_mirror, _is_mirror_damaged, needed=True),
     Rung("rebuild .git", _rebuild_git),
     Rung("rebuild the tree", _rebuild_tree),
 )

@@ -17,7 +17,7 @@ from yaoki.systems.repopool.git.refs import is_object_id
 from yaoki.systems.repopool.mirror.mirror import Base
 from yaoki.systems.repopool.slot.changes import missing_files
 from yaoki.systems.repopool.slot.checks import control_problem
-from yaoki.systems.repopool.slot.index import SlotIndex
+from yaoki.systems.repopool.slot.index import SlotIndex, Tracked
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.snapshot import snapshot
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.mirror.mirror import Mirror
     from yaoki.systems.repopool.slot.changes import Changes
-    from yaoki.systems.repopool.slot.index import Tracked
     from yaoki.systems.repopool.slot.layout import SlotLayout
     from yaoki.systems.repopool.slot.snapshot import Snapshot
 
@@ -65,7 +64,8 @@ class Building:
         index.look_younger()
         fresh.control.rename(slot.control)
         fresh.tree.rename(slot.tree)
-        self.prove(base, snapshot(slot.tree), SlotIndex(git, slot).tracked())
+        seen = snapshot(slot.tree)
+        self.prove(base, seen, Tracked.written(seen))
         return True
 
     @staticmethod

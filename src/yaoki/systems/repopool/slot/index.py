@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.snapshot import Snapshot
+
+# One for each core; for a few hundred files one alone is faster.
+_SEVERAL_WRITERS = ("-c", "checkout.workers=0", "-c", "checkout.thresholdForParallelism=1000")
 
 __all__ = ["SlotIndex", "Tracked"]
 
@@ -26,6 +30,13 @@ class Tracked:
 
     files: frozenset[str]
     submodules: frozenset[str]
+
+
+    @staticmethod
+    def written(seen: Snapshot) -> Tracked:
+        """What a commit has that was just checked out into an empty folder: git makes no other empty folders than those of submodules."""
+        empty = [each.path for each in seen.listings if each.path and not each.names and not each.folders]
+        return Tracked(frozenset(seen.files), frozenset(empty))
 
 
 class SlotIndex:
@@ -58,7 +69,7 @@ class SlotIndex:
 
     def bring_to(self, commit: str) -> None:
         """Bring index and tree to a commit; files that nobody has changed, and that it has too, are not written."""
-        self._run(["-c", "checkout.workers=0", "read-tree", "--reset", "-u", commit])
+        self._run([*_SEVERAL_WRITERS, "read-tree", "--reset", "-u", commit])
 
     def renew(self, commit: str) -> None:
         """Make the index anew for a tree that is left as it is."""
