@@ -123,10 +123,12 @@ def _permit(function: Callable[..., object], path: str, problem: object) -> None
         with suppress(OSError):
             if stat.S_ISDIR(os.lstat(place).st_mode):
                 Path(place).chmod(0o700)
-    if os.path.lexists(path) and stat.S_ISDIR(os.lstat(path).st_mode):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)  # noqa: PTH108  # as rmtree gives it
+    # Somebody else may be removing it, too.
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)  # noqa: PTH108  # as rmtree gives it
 
 
 def bytes_in(folder: Path) -> int:

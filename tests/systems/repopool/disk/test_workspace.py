@@ -259,3 +259,17 @@ def test_w1_what_a_commit_has_is_asked_once(world: World) -> None:
 
     # status, check-ignore, update-index, write-tree, commit-tree, pack-objects, read-tree, and once a new quarantine.
     assert world.git.commands - before <= 8
+
+
+def test_w1_a_git_folder_that_was_being_replaced_when_we_were_killed_gets_its_place(world: World) -> None:
+    """SPEC W3: the new one was whole before the old one went."""
+    workspace = world.built()
+    control, git = world.layout.slot(1).control, world.tree() / ".git"
+    shutil.copytree(git, control / "git.new")
+    git.rename(control / "git.old")
+    (control / "proof").unlink()
+
+    assert workspace.prepare().branch == "main"
+
+    assert tenant(world.tree(), "status", "--porcelain", "--branch") == "## main...origin/main"
+    assert world.quarantine.entries() == []

@@ -5,6 +5,7 @@ For who holds the slot's lock. Nothing here keeps anybody's work: that was done 
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -83,7 +84,7 @@ class Building:
     def _renew_git(self, base: Base) -> None:
         """Replace the tenant's `.git` by a new one, made beside it."""
         slot = self.slot
-        fresh, old = slot.control / "git.new", slot.control / "git.old"
+        fresh, old = self._beside
         remove(fresh)
         self._make_tenants(fresh, base, slot.index.read_bytes())
         self.discarded.take(old)
@@ -91,6 +92,17 @@ class Building:
             slot.git.rename(old)
         fresh.rename(slot.git)
         self.discarded.take(old)
+
+    def complete_renewal(self) -> None:
+        """Give a `.git` its place that had none when we were killed between the two renames: the old one was kept and is gone."""
+        fresh, old = self._beside
+        if os.path.lexists(old) and fresh.exists() and not os.path.lexists(self.slot.git):
+            fresh.rename(self.slot.git)
+
+    @property
+    def _beside(self) -> tuple[Path, Path]:
+        """Where a new `.git` is made, and where the old one goes."""
+        return self.slot.control / "git.new", self.slot.control / "git.old"
 
     def prove(self, base: Base, seen: Snapshot, tracked: Tracked) -> None:
         """Write the proof down: everything before is done. `seen`: the tree, in which everything is as it must be."""

@@ -31,7 +31,6 @@ class Tracked:
     files: frozenset[str]
     submodules: frozenset[str]
 
-
     @staticmethod
     def written(seen: Snapshot) -> Tracked:
         """What a commit has that was just checked out into an empty folder: git makes no other empty folders than those of submodules."""

@@ -5,6 +5,7 @@ A mark that is too young to prove anything is backed by what there was: the cont
 
 from __future__ import annotations
 
+import errno
 import os
 from array import array
 from base64 import b64decode, b64encode
@@ -44,15 +45,16 @@ class Manifest:
         """The manifest of what was seen under `root`."""
         marks = array("q")
         young: dict[str, str] = {}
+        base = os.fspath(root)
         for each in seen.listings:
             marks.extend(each.mark)
             marks.extend(chain.from_iterable(each.marks))
             if is_young(each.mark, seen.began):
-                young[f"{each.path}/"] = _backing(root, f"{each.path}/")
+                young[f"{each.path}/"] = _backing(base, f"{each.path}/")
             for name, mark in zip(each.names, each.marks, strict=True):
                 if is_young(mark, seen.began):
                     path = f"{each.path}/{name}" if each.path else name
-                    young[path] = _backing(root, path)
+                    young[path] = _backing(base, path)
         return Manifest([each.path for each in seen.listings], ["/".join(each.names) for each in seen.listings], marks, young)
 
     @property
@@ -87,7 +89,7 @@ class Manifest:
             except OSError:
                 yield f"{path}/"
         for path, backing in self.young.items():
-            if not backing or _backing(root, path) != backing:
+            if not backing or _backing(base, path) != backing:
                 yield path
 
     def changed_in(self, root: Path, seen: Snapshot) -> list[str]:
@@ -99,11 +101,11 @@ class Manifest:
                 if seen.files.get(path) != (self.marks[at], self.marks[at + 1]):
                     changed.append(path)
             at += 2
-        known = set(changed)
+        base, known = os.fspath(root), set(changed)
         for path, backing in self.young.items():
             if path.endswith("/") or path in known:
                 continue
-            if not backing or _backing(root, path) != backing:
+            if not backing or _backing(base, path) != backing:
                 changed.append(path)
         return changed
 
@@ -153,14 +155,23 @@ def _texts(stored: object) -> list[str]:
     return stored
 
 
-def _backing(root: Path, path: str) -> str:
+def _backing(root: str, path: str) -> str:
     """What there is: the names in a folder, the content of a file; "" if that cannot be told."""
-    place = root / path.rstrip("/")
+    place = f"{root}/{path}"
     try:
         if path.endswith("/"):
-            content = "/".join(sorted(path.name for path in place.iterdir())).encode("utf-8", "surrogateescape")
+            content = "/".join(sorted(os.listdir(place))).encode("utf-8", "surrogateescape")  # noqa: PTH208  # for many
         else:
-            content = read_regular(place, _LARGEST) if not place.is_symlink() else os.fsencode(os.readlink(place))  # noqa: PTH115  # a Path would tidy it up
+            content = _content(place)
     except (OSError, ValueError):
         return ""
     return blake2b(content, digest_size=16).hexdigest()
+
+
+def _content(place: str) -> bytes:
+    try:
+        return read_regular(place, _LARGEST)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return os.fsencode(os.readlink(place))  # noqa: PTH115  # a Path would tidy it up

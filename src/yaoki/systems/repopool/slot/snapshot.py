@@ -39,9 +39,9 @@ Mark = tuple[int, int]
 GONE: Mark = (0, 0)
 """The mark of what is not there."""
 
-# Times have ticks: within one, two states may look alike. Those of Linux take 10 ms at most, and of file systems that know no parts of
-# seconds up to two seconds.
-_TICK = 12_000_000
+# Times have ticks: within one, two states may look alike. Those of Linux take 10 ms at most, unless one is late; those of file systems
+# that know no parts of seconds take up to two seconds.
+_TICK = 20_000_000
 _WHOLE_SECONDS = 2_000_000_000
 
 

@@ -121,6 +121,7 @@ class Workspace:
         damaged: then it must not be given out, but repaired.
         """
         with self._locked() as git:
+            self._building.complete_renewal()
             damages = [*self.mirror.check(), *self._check(git, 0, tenant=False)]
             if damages:
                 raise GitOperationError(
