@@ -7,6 +7,7 @@ Source: git-fast-import(1).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -73,17 +74,19 @@ def _stream(work: WorkTree, parent: str, message: str) -> Iterator[bytes]:
     # First, since a file may have become a folder, or a folder a file.
     yield from (b"D " + _quoted(path) + b"\n" for path in work.gone)
     for path in work.present:
-        yield from _file(work.root / path, path)
+        yield from _file(f"{work.root}/{path}", path)
     yield b'ls ""\n\nget-mark :1\n'
 
 
-def _file(place: Path, path: str) -> Iterator[bytes]:
-    status = place.lstat()
-    if stat.S_ISLNK(status.st_mode):
+def _file(place: str, path: str) -> Iterator[bytes]:
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
         target = os.fsencode(os.readlink(place))  # noqa: PTH115  # a Path would tidy it up
         yield b"M 120000 inline " + _quoted(path) + f"\ndata {len(target)}\n".encode() + target + b"\n"
         return
-    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -74,18 +74,15 @@ class SlotIndex:
         """Make the index anew for a tree that is left as it is."""
         self._run(["read-tree", commit])
 
-    def look_younger(self) -> None:
-        """Let the index be younger than every file that was just written with it: git, which looks at seconds only, would read all of them
-        again, whenever it writes the index. Raises OSError.
-        """
-        moment = int(clock.wall()) + 1
-        os.utime(self._slot.index, (moment, moment))
+    def settle(self, newest: int) -> None:
+        """The tree is known to be as the index says, and nothing in it has changed since `newest` (wall time in ns).
 
-    def look_its_age(self) -> None:
-        """Before anybody may change a file in the second in which it was written: then git has to read it. Raises OSError."""
-        now = clock.wall()
-        if self._slot.index.stat().st_mtime > now:
-            os.utime(self._slot.index, (now, now))
+        git tells times by the second, and reads every file again that is as young as the index, whenever it writes the index: once that
+        second is over, the index may be younger. Raises OSError.
+        """
+        second = newest // 1_000_000_000
+        if int(self._slot.index.stat().st_mtime) <= second < int(clock.wall()):
+            os.utime(self._slot.index)
 
     def _run(self, words: Sequence[str], paths: Iterable[str] = (), *, allowed: Sequence[int] = (0,)) -> str:
         stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)

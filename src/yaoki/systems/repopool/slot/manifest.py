@@ -62,6 +62,11 @@ class Manifest:
         """The paths of everything that is no folder."""
         return [path for folder, names in zip(self.folders, self.names, strict=True) for path in joined(folder, _split(names))]
 
+    @property
+    def newest(self) -> int:
+        """The last time of change in it, in ns."""
+        return max(self.marks[::2])
+
     def holds(self, root: Path) -> bool:
         """Whether the tree at `root` is as it was."""
         return next(self.differing(root), None) is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular, write_whole
@@ -59,13 +60,10 @@ class Proof:
     def read(slot: SlotLayout) -> Proof | None:
         """The proof that `write` wrote, or None: the slot is not clean, or not ours."""
         try:
-            stored = json.loads(zlib.decompress(read_regular(_file(slot), _LARGEST)))
-            if stored.pop("version") == _VERSION:
-                tree, git = Manifest.restored(stored.pop("tree")), Manifest.restored(stored.pop("git"))
-                return Proof(tree=tree, git=git, **stored)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, zlib.error):
-            pass
-        return None
+            status = (file := _file(slot)).stat()
+            return _read(file, status.st_ino, status.st_ctime_ns)
+        except OSError:
+            return None
 
     def write(self, slot: SlotLayout) -> None:
         """Put it in place. Raises OSError."""
@@ -104,6 +102,19 @@ class Proof:
     def holds(self, slot: SlotLayout) -> bool:
         """Whether the slot is as the proof says. Of spared files it says nothing, so it does not hold where there are any."""
         return not self.spared and self.git.holds(slot.git) and self.tree.holds(slot.tree)
+
+
+@lru_cache(maxsize=16)
+def _read(file: Path, inode: int, changed: int) -> Proof | None:
+    """What stands in `file`; the other arguments tell it from what stood there before. Raises OSError."""
+    try:
+        stored = json.loads(zlib.decompress(read_regular(file, _LARGEST)))
+        if stored.pop("version") == _VERSION:
+            tree, git = Manifest.restored(stored.pop("tree")), Manifest.restored(stored.pop("git"))
+            return Proof(tree=tree, git=git, **stored)
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error):
+        pass
+    return None
 
 
 def _file(slot: SlotLayout) -> Path:

@@ -7,6 +7,7 @@ own index of the tree; the tenant's `.git` is read as files, and made anew from 
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -132,7 +133,6 @@ class Workspace:
                     way_out=damages[0].command,
                 )
             wanted = base or self.mirror.base()
-            SlotIndex(git, self.slot).look_its_age()
             proof = self._confirmed(git)
             holds = proof is not None
             if proof is None:
@@ -164,6 +164,7 @@ class Workspace:
             proof.write(self.slot)
         elif proof.is_young:
             proof.settled(looked_at).write(self.slot)
+        SlotIndex(git, self.slot).settle(proof.tree.newest)
         return proof
 
     def _holds_the_same(self, git: Git, written: Sequence[str]) -> bool:
@@ -259,7 +260,7 @@ class Workspace:
         total = 0
         for path in paths:
             with suppress(OSError):
-                total += (self.slot.tree / path).lstat().st_size
+                total += os.lstat(f"{self.slot.tree}/{path}").st_size
         return total
 
     def _take_away(self, aside: SetAside, found: Changes, notes: list[str], *, taken: bool) -> None:
