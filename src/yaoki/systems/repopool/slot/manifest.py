@@ -115,7 +115,7 @@ class Manifest:
         return changed
 
     def settled(self, looked_at: int) -> Manifest:
-        """The same, with backing only for what was young at `looked_at` (wall time in ns), after which the tree was found to be as it was."""
+        """The same, with backing only for what was young at `looked_at` (the time of files in ns), after which the tree was found to be as it was."""
         if not self.young:
             return self
         marks = self._marks_by_path()

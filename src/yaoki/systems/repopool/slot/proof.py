@@ -94,10 +94,9 @@ class Proof:
         """Whether something in it is not told by marks alone; made anew, it costs less to look at."""
         return bool(self.tree.young or self.git.young)
 
-    def settled(self, looked_at: float) -> Proof:
-        """The same, of which all was found to hold by a look at `looked_at` (wall time in seconds): old marks need no backing."""
-        seen_at = int(looked_at * 1e9)
-        return replace(self, tree=self.tree.settled(seen_at), git=self.git.settled(seen_at))
+    def settled(self, looked_at: int) -> Proof:
+        """The same, of which all was found to hold by a look at `looked_at` (the time of files in ns): old marks need no backing."""
+        return replace(self, tree=self.tree.settled(looked_at), git=self.git.settled(looked_at))
 
     def holds(self, slot: SlotLayout) -> bool:
         """Whether the slot is as the proof says. Of spared files it says nothing, so it does not hold where there are any."""

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from yaoki.core.clock import clock
+from yaoki.core.clock import file_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +39,7 @@ Mark = tuple[int, int]
 GONE: Mark = (0, 0)
 """The mark of what is not there."""
 
-# Times have ticks: within one, two states may look alike. Those of Linux take 10 ms at most, unless one is late; those of file systems
-# that know no parts of seconds take up to two seconds.
-_TICK = 20_000_000
+# How far apart times are, in ns, on file systems that know no parts of seconds.
 _WHOLE_SECONDS = 2_000_000_000
 
 
@@ -67,7 +65,7 @@ class Listing:
 class Snapshot:
     """What `snapshot` has seen; paths are relative, with "/" between the parts.
 
-    `listings`: the folders, each before those in it. `began`: wall time in ns when the first of them was looked at. `problems`: what could
+    `listings`: the folders, each before those in it. `began`: the time of files in ns when the first of them was looked at. `problems`: what could
     not be read.
     """
 
@@ -109,7 +107,7 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = (), earlie
 
     Never follows a link, and never raises for what it finds.
     """
-    seen = Snapshot(began=earlier.began if earlier else int(clock.wall() * 1e9))
+    seen = Snapshot(began=earlier.began if earlier else file_time_ns())
     known = {each.path: each for each in earlier.listings} if earlier else {}
     base, waiting = os.fspath(root), [""]
     while waiting:
@@ -185,9 +183,9 @@ def mark_of(status: os.stat_result) -> Mark:
 
 
 def is_young(mark: Mark, seen_at: int) -> bool:
-    """Whether a change right after the look at `seen_at` (wall time in ns) could leave the same mark."""
+    """Whether a change right after the look at `seen_at` (the time of files in ns) could leave the same mark: times have ticks."""
     changed = mark[0]
-    return changed > seen_at - (_TICK if changed % 1_000_000_000 else _WHOLE_SECONDS)
+    return changed >= seen_at - (0 if changed % 1_000_000_000 else _WHOLE_SECONDS)
 
 
 def joined(folder: str, names: list[str]) -> list[str]:

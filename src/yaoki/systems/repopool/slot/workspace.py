@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yaoki.core.clock import clock
+from yaoki.core.clock import file_time_ns
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, remove
@@ -152,7 +152,7 @@ class Workspace:
 
     def _confirmed(self, git: Git) -> Proof | None:
         """The proof of the slot, if it is right; what was too young in it, or was written with the same content, is believed next time."""
-        proof, looked_at = Proof.read(self.slot), clock.wall()
+        proof, looked_at = Proof.read(self.slot), file_time_ns()
         if proof is None or not proof.git.holds(self.slot.git):
             return None
         written = list(proof.tree.differing(self.slot.tree))
