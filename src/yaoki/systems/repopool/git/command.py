@@ -72,7 +72,7 @@ _REMOTE_DEFAULTS = {
     "credential.helper": "",
 }
 # The second one is for git before 2.36.
-_DURABLE = ("core.fsync=all", "core.fsyncObjectFiles=true")
+_DURABLE = ("core.fsync=committed", "core.fsyncObjectFiles=true")
 _ENVIRONMENT = {
     "LC_ALL": "C",
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -64,7 +64,7 @@ class Building:
         fresh.control.rename(slot.control)
         fresh.tree.rename(slot.tree)
         seen = snapshot(slot.tree)
-        self.prove(base, seen, Tracked.written(seen))
+        self.prove(base, self.references_digest(), seen, Tracked.written(seen))
         return True
 
     @staticmethod
@@ -102,14 +102,15 @@ class Building:
         """Where a new `.git` is made, and where the old one goes."""
         return self.slot.control / "git.new", self.slot.control / "git.old"
 
-    def prove(self, base: Base, seen: Snapshot, tracked: Tracked) -> None:
-        """Write the proof down: everything before is done. `seen`: the tree, in which everything is as it must be."""
-        references = self.references_digest()
+    def prove(self, base: Base, references: str, seen: Snapshot, tracked: Tracked) -> None:
+        """Write the proof down: everything before is done. `references`: what the tenant is told of the remote. `seen`: the tree, in which
+        everything is as it must be.
+        """
         Proof.make(self.slot, base.branch, base.commit, references, seen, tracked).write(self.slot)
 
-    def bring_to(self, git: Git, base: Base, found: Changes | None = None) -> None:
-        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`. `found`: the tree is
-        of that commit already, and only this has changed in it.
+    def bring_to(self, git: Git, base: Base, known: tuple[Proof, Changes] | None = None) -> None:
+        """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`, unless nothing has
+        touched the old one. `known`: how it stood when it was last clean, of that commit too, and all that has changed in it since.
 
         Raises GitOperationError, OSError, and CleanupError if the tree is not clean afterwards.
         """
@@ -119,15 +120,22 @@ class Building:
         self._write_base(slot, base)
         # We hold the slot, and so does every git of ours: nobody else can be at work here.
         slot.index.with_name("index.lock").unlink(missing_ok=True)
-        if found is None:
+        references = self.references_digest()
+        if known is None:
             index.bring_to(base.commit)
             tracked = index.tracked()
+            self._renew_git(base)
+            seen = snapshot(slot.tree, keep=self.keep)
         else:
+            proof, found = known
             if found.changed:
                 index.check_out(found.changed)
             tracked = found.tracked
-        self._renew_git(base)
-        seen = snapshot(slot.tree, keep=self.keep, earlier=found.seen if found else None)
+            if (proof.branch, proof.references) == (base.branch, references) and proof.git.holds(slot.git):
+                write_whole(slot.git / "index", slot.index.read_bytes())
+            else:
+                self._renew_git(base)
+            seen = snapshot(slot.tree, keep=self.keep, earlier=found.seen)
         missing = missing_files(seen, tracked, self.keep)
         further = sorted(seen.files.keys() - tracked.files) + seen.repositories + seen.problems
         if missing or further:
@@ -136,7 +144,7 @@ class Building:
                 slot_id=slot.slot_id,
                 way_out=f"run `yaoki pool recover {slot.slot_id}`",
             )
-        self.prove(base, seen, tracked)
+        self.prove(base, references, seen, tracked)
 
     def known_base(self) -> Base:
         """The base that the slot was given; the mirror's, if nobody knows."""

@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.slot.layout import SlotLayout
 
-__all__ = ["check_files", "check_objects", "check_packs", "check_settings", "check_work", "control_problem", "locks_in"]
+__all__ = [
+    "check_files",
+    "check_objects",
+    "check_ours",
+    "check_packs",
+    "check_settings",
+    "check_work",
+    "control_problem",
+    "locks_in",
+]
 
 
 def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: int = 20) -> list[Damage]:
@@ -59,6 +68,13 @@ def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: i
     if not tenant:
         found += [_damage(slot, DamageClass.STALE_LOCK, f"{name} was left behind") for name in locks_in(slot.git)]
     return found
+
+
+def check_ours(slot: SlotLayout, objects: Path, *, digest_size: int = 20) -> list[Damage]:
+    """Tier 0 of a slot that is proven to be as we have left it: our own folder, and whether what it borrows is still where it was."""
+    problem = alternates_problem(slot.git, objects)
+    found = [_damage(slot, DamageClass.BAD_ALTERNATES, problem)] if problem else []
+    return found + _check_control(slot, digest_size)
 
 
 def _pack_problems(objects: Path, *, tenant: bool, digest_size: int) -> list[str]:

@@ -22,7 +22,7 @@ from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.quarantine.set_aside import SetAside
 from yaoki.systems.repopool.slot.building import Building
 from yaoki.systems.repopool.slot.changes import changes, topmost
-from yaoki.systems.repopool.slot.checks import check_files, check_objects, check_packs, check_settings, check_work
+from yaoki.systems.repopool.slot.checks import check_files, check_objects, check_ours, check_packs, check_settings, check_work
 from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.snapshot import snapshot
@@ -123,7 +123,12 @@ class Workspace:
         """
         with self._locked() as git:
             self._building.complete_renewal()
-            damages = [*self.mirror.check(), *self._check(git, 0, tenant=False)]
+            damages = self.mirror.check()
+            proof = None if damages else self._confirmed(git)
+            if proof is None:
+                damages += self._check(git, 0, tenant=False)
+            else:
+                damages += check_ours(self.slot, self.mirror.objects, digest_size=self._building.digest_size)
             if damages:
                 raise GitOperationError(
                     f"{self.slot.slot_id} is damaged: {damages[0]}",
@@ -133,7 +138,6 @@ class Workspace:
                     way_out=damages[0].command,
                 )
             wanted = base or self.mirror.base()
-            proof = self._confirmed(git)
             holds = proof is not None
             if proof is None:
                 self._clean(
@@ -228,7 +232,7 @@ class Workspace:
             aside = self._set_aside(tenancy, entry)
             self._take_away(aside, found, notes, taken=taken)
             self._remove_extras(found)
-            self._building.bring_to(git, base, found if proof else None)
+            self._building.bring_to(git, base, (proof, found) if proof else None)
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
                 raise
