@@ -159,6 +159,9 @@ class PoolRecovery:
         if slot is None or not self._may_be_mended(slot) or slot.slot_id in self._ended:
             # Somebody was faster: has recovered it, or has got it. Or nothing helps.
             return True
+        if rung is None and slot.state is SlotState.AVAILABLE:
+            # It was checked a moment ago: that is why we are here.
+            return False
         try:
             if self._taken.get(slot.slot_id) != slot.fence:
                 self._refuse_occupied(slot)
