@@ -3,7 +3,7 @@
 | tier | asks | cost |
 | --- | --- | --- |
 | 0 | files: are they there, and do they begin and end as they must | no process, well below 1 ms |
-| 1 | what a tenant has committed is connected; a slot that nobody has is unchanged | one git process if all is well |
+| 1 | what a tenant has committed is connected; a slot that nobody has is unchanged | no process if its proof holds |
 | 2 | the checksum of every pack that the tenant has made | reads them |
 | 3 | git fsck | reads every object |
 """

@@ -1,7 +1,7 @@
 """One slot on the disk: built, made ready, inspected, cleaned, removed (SPEC W1, W3).
 
-Whose slot it is, and whether it may be touched, is decided by the caller. Every command of ours runs with our own git folder and our
-own index of the tree; the tenant's `.git` is read as files, and made anew from the template when he is gone.
+Whose slot it is, and whether it may be touched, is decided by the caller. Every command of ours runs on the mirror, with our own
+index of the tree; the tenant's `.git` is read as files, and made anew from the template when he is gone.
 """
 
 from __future__ import annotations
@@ -364,7 +364,7 @@ class Workspace:
         return Head(None if branch is None else branch.removeprefix("refs/heads/"), commit)
 
     def disk_usage(self) -> int:
-        """Bytes that the tree and our git folder take, each file once."""
+        """Bytes that the tree and our own folder take, each file once."""
         return bytes_in(self.slot.tree) + bytes_in(self.slot.control)
 
     def remove(
