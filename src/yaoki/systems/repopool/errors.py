@@ -122,6 +122,11 @@ class Failure(Enum):
     AUTH = "auth"
     """The remote wants other credentials."""
 
+    @property
+    def environmental(self) -> bool:
+        """Whether it says nothing about the repository: the disk is full, or another process or the time was in the way."""
+        return self in (Failure.TRANSIENT, Failure.NO_SPACE)
+
 
 class GitOperationError(PoolManagerError):
     """A git command failed.

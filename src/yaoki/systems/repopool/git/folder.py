@@ -16,7 +16,7 @@ from yaoki.systems.repopool.git.refs import head_of, references
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["alternates_problem", "digest_size_of", "is_git_folder", "make_scratch", "make_tenants", "slot_references"]
+__all__ = ["alternates_problem", "digest_size_of", "make_scratch", "make_tenants", "slot_references", "structure_problem"]
 
 _LARGEST = 1024 * 1024
 
@@ -76,7 +76,7 @@ def digest_size_of(git_dir: Path) -> int:
     return 32 if "objectformat" in text and "sha256" in text else 20
 
 
-def is_git_folder(folder: Path) -> str:
+def structure_problem(folder: Path) -> str:
     """What is wrong with the structure of a git folder, or "": parts that are missing, or links that lead out of it."""
     for name in ("", "objects", "refs"):
         part = folder / name

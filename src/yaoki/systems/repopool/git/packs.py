@@ -1,4 +1,4 @@
-"""Packs of objects: whether they are whole, as far as their files tell.
+"""Packs of objects as files: whether they are whole, what is in them, and how they are linked, moved and removed.
 
 Source: gitformat-pack(5).
 """
@@ -115,14 +115,14 @@ def checksum_problem(pack: Path, *, digest_size: int = 20) -> str:
         return problem
     for path in (pack, pack.with_suffix(".idx")):
         try:
-            if _sum(path, digest_size) is False:
+            if not _checksum_holds(path, digest_size):
                 return f"the checksum of {path.name} is wrong"
         except OSError as error:
             return f"{path.name}: {error.strerror or error}"
     return ""
 
 
-def _sum(path: Path, digest_size: int) -> bool:
+def _checksum_holds(path: Path, digest_size: int) -> bool:
     algorithm: Callable[[], hashlib._Hash] = hashlib.sha1 if digest_size == 20 else hashlib.sha256
     digest = algorithm()
     with _opened(path) as file:

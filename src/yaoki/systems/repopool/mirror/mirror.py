@@ -15,7 +15,7 @@ from yaoki.core.faults.errors import DeadlineExceededError, Rejected
 from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeoutError, PoolManagerError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import is_folder, read_regular, remove, sync_folder, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of, is_git_folder, slot_references
+from yaoki.systems.repopool.git.folder import digest_size_of, slot_references, structure_problem
 from yaoki.systems.repopool.git.refs import head_of, references, resolved
 from yaoki.systems.repopool.git.remote import ask
 from yaoki.systems.repopool.integrity import Damage, DamageClass
@@ -276,7 +276,7 @@ class Mirror:
     def _check_files(self) -> list[Damage]:
         if not is_folder(self.folder):
             return [self._damage(f"{self.folder} is missing")]
-        problem = is_git_folder(self.folder)
+        problem = structure_problem(self.folder)
         if not problem and not self.exists:
             problem = "it is not complete"
         if not problem:
@@ -325,7 +325,7 @@ class Mirror:
         try:
             self.git.run(self.folder, words)
         except GitOperationError as error:
-            if error.failure in {Failure.TRANSIENT, Failure.NO_SPACE}:
+            if error.failure.environmental:
                 raise
             return [self._damage(f"{name}: {error.problem}" if name else error.problem)]
         return []

@@ -47,7 +47,7 @@ def rebuild(mirror: Mirror, quarantine: Quarantine, *, timeout: float = 3600.0) 
         try:
             mirror.clone(fresh, git, timeout)
             source = "remote"
-            _carry_over(mirror, quarantine, fresh, git)
+            _carry_over(mirror, quarantine, fresh)
         except (GitOperationError, Rejected, DeadlineExceededError) as error:
             if isinstance(error, GitOperationError) and error.failure is Failure.NO_SPACE:
                 raise
@@ -65,7 +65,7 @@ def _from_this_disk(mirror: Mirror, quarantine: Quarantine, fresh: Path, git: Gi
     size = _digest_size(mirror)
     words = ["init", "--quiet", "--bare", "--template=", *(["--object-format=sha256"] if size == 32 else []), "--", str(fresh)]
     git.run(None, words)
-    _carry_over(mirror, quarantine, fresh, git)
+    _carry_over(mirror, quarantine, fresh)
     known = _known_references(mirror)
     wanted = "".join(f"{identity}\n" for identity in known.values()).encode()
     told = git.run(fresh, ["cat-file", "--batch-check=%(objectname) %(objecttype)"], stdin=wanted or b"\n").stdout.decode()
@@ -96,7 +96,7 @@ def _base_of(fresh: Path, known: dict[str, str], missing: set[str]) -> str | Non
     return next((identity for identity in known.values() if identity not in missing), None)
 
 
-def _carry_over(mirror: Mirror, quarantine: Quarantine, fresh: Path, git: Git) -> None:
+def _carry_over(mirror: Mirror, quarantine: Quarantine, fresh: Path) -> None:
     """Give the new mirror what this disk has: whole packs by links, loose objects as copies."""
     target = fresh / "objects"
     (target / "pack").mkdir(parents=True, exist_ok=True)

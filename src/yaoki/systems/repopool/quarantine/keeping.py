@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
-from yaoki.systems.repopool.errors import Failure, GitOperationError
+from yaoki.systems.repopool.errors import GitOperationError
 from yaoki.systems.repopool.files import remove, sync_folder
 from yaoki.systems.repopool.git.folder import make_scratch
 from yaoki.systems.repopool.git.index_file import tree_in_index
@@ -126,7 +126,7 @@ class Keeping:
             try:
                 return commit, self._run(["rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}"])
             except GitOperationError as error:
-                if commit == base or error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+                if commit == base or error.failure.environmental:
                     raise
                 self.notes.append(f"HEAD names {commit}, which cannot be read")
         raise AssertionError
@@ -141,7 +141,7 @@ class Keeping:
         try:
             new = self._walk([*tips.values(), *logged], [*self._published, *survey.published])
         except GitOperationError as error:
-            if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+            if error.failure.environmental:
                 raise
             # Something that is named does not exist, or is damaged. What can be read is kept here, everything in the folder.
             self.notes.append(f"not every commit can be read: {error.problem}")
@@ -181,7 +181,7 @@ class Keeping:
                 self._run(["rev-list", "--objects", "--quiet", identity, "--not", *self._published[:50]])
                 whole[identity] = True
             except GitOperationError as error:
-                if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+                if error.failure.environmental:
                     raise
                 whole[identity] = False
         return {name: each for name, each in tips.items() if whole[each]}, [each for each in logged if whole[each]]
@@ -201,7 +201,7 @@ class Keeping:
             try:
                 tree = self._run(["write-tree"], index=index)
             except GitOperationError as error:
-                if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+                if error.failure.environmental:
                     raise
                 # A merge with conflicts, or blobs that are missing.
                 self.notes.append(f"the index is no tree: {error.problem}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.files import is_folder
-from yaoki.systems.repopool.git.folder import alternates_problem, is_git_folder
+from yaoki.systems.repopool.git.folder import alternates_problem, structure_problem
 from yaoki.systems.repopool.git.index_file import index_problem
 from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in
 from yaoki.systems.repopool.git.refs import head_of, packed, resolved
@@ -49,7 +49,7 @@ def check_files(slot: SlotLayout, objects: Path, *, tenant: bool, digest_size: i
     found = _check_control(slot, digest_size)
     if not os.path.lexists(slot.git):
         return [*found, _damage(slot, DamageClass.MISSING_GIT, f"{slot.git} is missing")]
-    problem = is_git_folder(slot.git)
+    problem = structure_problem(slot.git)
     if problem:
         kind = DamageClass.BAD_HEAD if problem.startswith("HEAD") else DamageClass.BROKEN_GIT
         return [*found, _damage(slot, kind, problem)]
@@ -175,7 +175,7 @@ def check_objects(slot: SlotLayout, git: Git) -> list[Damage]:
             borrow=[slot.mirror / "objects"],
         )
     except GitOperationError as error:
-        if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+        if error.failure.environmental:
             raise
         return [_damage(slot, DamageClass.MISSING_OBJECT, error.problem)]
     return []
@@ -185,7 +185,7 @@ def _asked(git: Git, slot: SlotLayout, words: list[str], borrow: list[Path]) -> 
     try:
         git.run(slot.mirror, words, borrow=borrow)
     except GitOperationError as error:
-        if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+        if error.failure.environmental:
             raise
         return error.problem
     return ""

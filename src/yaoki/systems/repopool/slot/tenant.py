@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular
-from yaoki.systems.repopool.git.folder import is_git_folder
+from yaoki.systems.repopool.git.folder import structure_problem
 from yaoki.systems.repopool.git.index_file import LARGEST, index_problem
 from yaoki.systems.repopool.git.refs import head_of, is_object_id, log_ids, references, resolved
 
@@ -51,12 +51,11 @@ class Survey:
 def survey(git_dir: Path, *, digest_size: int = 20) -> Survey:
     """Look through a tenant's `.git`. Never raises for what it finds."""
     found = Survey()
-    problem = is_git_folder(git_dir)
-    if problem and not problem.startswith("HEAD"):
-        found.whole.append(problem)
-        return found
+    problem = structure_problem(git_dir)
     if problem:
         found.whole.append(problem)
+        if not problem.startswith("HEAD"):
+            return found
     _read_head(git_dir, found)
     _read_references(git_dir, found)
     for name in _PROGRESS:

@@ -178,7 +178,7 @@ class Workspace:
         try:
             return not SlotIndex(git, self.slot).changed()
         except GitOperationError as error:
-            if error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+            if error.failure.environmental:
                 raise
             return False
 
@@ -234,7 +234,7 @@ class Workspace:
             self._remove_extras(found)
             self._building.bring_to(git, base, (proof, found) if proof else None)
         except (GitOperationError, OSError, CleanupError) as error:
-            if isinstance(error, GitOperationError) and error.failure in {Failure.NO_SPACE, Failure.TRANSIENT}:
+            if isinstance(error, GitOperationError) and error.failure.environmental:
                 raise
             if isinstance(error, OSError) and error.errno in _FULL:
                 raise

@@ -133,7 +133,7 @@ class SqliteStore:
                 (fence, slot_id),
             )
             gone = connection.execute("DELETE FROM slots WHERE id = ? AND fence = ?", (slot_id, fence))
-            self._check(connection, slot_id, fence, gone)
+            self._check(connection, slot_id, gone)
             if former is not None:
                 connection.execute(
                     f"INSERT OR REPLACE INTO removed_slots (id, {', '.join(LEASE)}) VALUES (?{', ?' * len(LEASE)})",  # noqa: S608  # our own columns
@@ -177,7 +177,7 @@ class SqliteStore:
             f" updated_at = ?, {_TAKE} WHERE id = ? AND fence = ?",
             (used, clock.wall(), *lease_values(lease), slot_id, fence),
         )
-        self._check(connection, slot_id, fence, changed)
+        self._check(connection, slot_id, changed)
         return self._read(connection, slot_id)
 
     def allocate(
@@ -191,7 +191,7 @@ class SqliteStore:
                 f" {_TAKE} WHERE id = ? AND fence = ? AND state = 'cleaning'",
                 (now, branch, commit, json.dumps(dict(metadata)), now, *lease_values(lease), slot_id, fence),
             )
-            self._check(connection, slot_id, fence, changed)
+            self._check(connection, slot_id, changed)
             return self._read(connection, slot_id)
 
     def offer(
@@ -212,7 +212,7 @@ class SqliteStore:
                 f" updated_at = ?, {_NO_LEASE} WHERE id = ? AND fence = ? AND state = 'cleaning'",
                 (recovered, needs_cleaning, now, branch, commit, now, slot_id, fence),
             )
-            self._check(connection, slot_id, fence, changed)
+            self._check(connection, slot_id, changed)
             if recovered:
                 connection.execute(f"UPDATE slots SET {_NO_ISOLATION} WHERE id = ?", (slot_id,))  # noqa: S608  # our own columns
             offered = self._read(connection, slot_id)
@@ -228,7 +228,7 @@ class SqliteStore:
                 " WHERE id = ? AND fence = ? AND state <> 'allocated'",
                 (clock.wall(), *_isolation_values(isolation), slot_id, fence),
             )
-            self._check(connection, slot_id, fence, changed)
+            self._check(connection, slot_id, changed)
             return self._read(connection, slot_id)
 
     def isolate_later(self, slot_id: str, fence: int, isolation: SlotIsolation) -> Slot:
@@ -237,7 +237,7 @@ class SqliteStore:
                 f"UPDATE slots SET updated_at = ?, {_ISOLATION} WHERE id = ? AND fence = ?",  # noqa: S608  # our own columns
                 (clock.wall(), *_isolation_values(isolation), slot_id, fence),
             )
-            self._check(connection, slot_id, fence, changed)
+            self._check(connection, slot_id, changed)
             return self._read(connection, slot_id)
 
     def heartbeat(self, slot_id: str, fence: int, *, until: float | None) -> None:
@@ -246,18 +246,18 @@ class SqliteStore:
                 "UPDATE slots SET heartbeat_at = ?, lease_until = ? WHERE id = ? AND fence = ?",
                 (clock.wall(), until, slot_id, fence),
             )
-            self._check(connection, slot_id, fence, changed)
+            self._check(connection, slot_id, changed)
 
     def _read(self, connection: sqlite3.Connection, slot_id: str) -> Slot:
         return slot_of(self._workspaces, connection.execute(f"{_SELECT} WHERE id = ?", (slot_id,)).fetchone())
 
-    def _check(self, connection: sqlite3.Connection, slot_id: str, fence: int, changed: sqlite3.Cursor) -> None:
+    def _check(self, connection: sqlite3.Connection, slot_id: str, changed: sqlite3.Cursor) -> None:
         if changed.rowcount:
             return
-        row = connection.execute("SELECT fence, state, holder FROM slots WHERE id = ?", (slot_id,)).fetchone()
+        row = connection.execute("SELECT state, holder FROM slots WHERE id = ?", (slot_id,)).fetchone()
         if row is None:
             raise no_slot(slot_id)
-        _, state, holder = row
+        state, holder = row
         raise stale_lease(slot_id, _whose(state, holder))
 
     # --- the queue ----------------------------------------------------------------------------------------------------------
