@@ -179,6 +179,19 @@ def test_a_rung_that_had_ended_is_not_climbed_again(path: Path) -> None:
     assert bench.done == ["dust a", "mend a", "mend a"]
 
 
+def test_an_interrupted_rung_is_not_asked_whether_it_applies(path: Path) -> None:
+    """SPEC H3: what it has half done may be what makes it seem needless."""
+    bench = Workbench("mend", mends="mend")
+    bench.break_("a")
+    interrupted(bench.loop(journal=path), bench)
+    bench.settings["mend"] = {"applies": lambda anomaly: False}
+
+    report = bench.loop(journal=path).run_once_threads()
+
+    assert report.count(Result.REPAIRED) == 1
+    assert bench.done == ["mend a", "mend a"]
+
+
 def test_a_step_that_must_not_be_repeated_is_not(path: Path) -> None:
     """SPEC H3: nothing is done twice that must not be."""
     bench = Workbench("mend", "replace")

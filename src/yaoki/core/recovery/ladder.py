@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from yaoki.core.recovery.anomaly import Anomaly, Verdict
 
     Action: TypeAlias = "Callable[[Attempt], bool | None] | Callable[[Attempt], Awaitable[bool | None]]"
+    Application: TypeAlias = "Callable[[Anomaly], bool] | Callable[[Anomaly], Awaitable[bool]]"
     Verification: TypeAlias = "Callable[[Anomaly], bool | Verdict] | Callable[[Anomaly], Awaitable[bool | Verdict]]"
 else:
     Protocol = object
@@ -71,7 +72,8 @@ class Quarantine(Protocol):
 class Repair:
     """One rung.
 
-    `action` is a function or coroutine function of an `Attempt`; False says that it could not help, so does an exception.
+    `action` is a function or coroutine function of an `Attempt`; False says that it could not help, so does an exception. `applies`: one
+    of the anomaly, asked before; False says that there is nothing for it to mend, and it is not begun.
     `destructive`: it replaces or removes something, so the quarantine is asked first. `forced`: it may interrupt somebody's work,
     and runs only if the strategy forces. `repeatable`: whether it may run again after it was interrupted by the end of the process;
     if not, it counts as failed then. `timeout`: seconds until it is left and the subject isolated; the time of the quarantine
@@ -80,13 +82,14 @@ class Repair:
     Raises ConfigurationError for a value out of its range.
     """
 
-    __slots__ = ("action", "destructive", "forced", "name", "repeatable", "timeout")
+    __slots__ = ("action", "applies", "destructive", "forced", "name", "repeatable", "timeout")
 
     def __init__(
         self,
         name: str,
         action: Action,
         *,
+        applies: Application | None = None,
         destructive: bool = False,
         forced: bool = False,
         repeatable: bool = True,
@@ -94,8 +97,11 @@ class Repair:
     ) -> None:
         if not callable(action):
             raise ConfigurationError(f"action must be callable with an Attempt, not {action!r}")
+        if applies is not None and not callable(applies):
+            raise ConfigurationError(f"applies must be callable with an Anomaly, not {applies!r}")
         self.name: str = word("name", name)
         self.action: Action = action
+        self.applies: Application | None = applies
         self.destructive: bool = destructive
         self.forced: bool = forced
         self.repeatable: bool = repeatable

@@ -43,7 +43,7 @@ class Failure:
         self.fault: Fault | None = fault
 
 
-_OVER = Failure("tried before the interruption")
+_OVER = Failure("tried before the interruption, or nothing for it to mend")
 """The mark of a rung that ended before the interruption."""
 
 
@@ -90,7 +90,11 @@ class Treatment:
         failures: list[Failure] = []
         for repair in rungs:
             step = f"{item.tag}:{repair.name}"
-            tried = self._interrupted(item, step, repair) or self._try(item, repair, step, ran, tickets)
+            tried = (
+                self._interrupted(item, step, repair)
+                or self._passed_over(item, repair, step)
+                or self._try(item, repair, step, ran, tickets)
+            )
             if tried is _OVER:
                 continue
             if tried is None:
@@ -120,6 +124,17 @@ class Treatment:
             return None
         self._journal.end(item, step, "failed")
         return failure
+
+    def _passed_over(self, item: Item, repair: Repair, step: str) -> Failure | None:
+        """Why a step is not begun: `_OVER` if there is nothing for it to mend. None: it is to be run; one that was interrupted always is."""
+        applies, anomaly = repair.applies, item.anomaly
+        if applies is None or self._journal.step(item, step) is not None:
+            return None
+        name = f"whether {repair.name} applies"
+        answer, failure = self._step(item, f"{step}:applies", name, lambda: applies(anomaly), repair.timeout)
+        if failure is not None:
+            return failure
+        return _OVER if answer is False else None
 
     def _try(self, item: Item, repair: Repair, step: str, ran: list[str], tickets: list[str]) -> Failure | None:
         kept: tuple[str, ...] = ()

@@ -118,8 +118,8 @@ class PoolRecovery:
             ),
             RepairLadder(
                 CORRUPTED,
-                Repair("check again", self._mend, timeout=RUNG_SECONDS),
-                *(Repair(rung.name, partial(self._mend, rung=rung), timeout=RUNG_SECONDS) for rung in LADDER),
+                Repair("check again", self._mend, applies=self._may_be_well, timeout=RUNG_SECONDS),
+                *(self._repair(rung) for rung in LADDER),
                 verify=self._is_well,
                 command=lambda anomaly: command_for(anomaly.subject),
             ),
@@ -130,6 +130,22 @@ class PoolRecovery:
                 command=lambda anomaly: f"yaoki pool unlock {anomaly.facts['slot_id']}",
             ),
         ]
+
+    def _repair(self, rung: Rung) -> Repair:
+        return Repair(*(rung.name, partial(self._mend, rung=rung)), applies=partial(self._may_help, rung), timeout=RUNG_SECONDS)
+
+    def _may_be_well(self, anomaly: Anomaly) -> bool:
+        """Not if it was on offer: what was found damaged a moment ago is damaged."""
+        slot = self._resources.store.slot(anomaly.subject)
+        return slot is None or slot.state is not SlotState.AVAILABLE
+
+    def _may_help(self, rung: Rung, anomaly: Anomaly) -> bool:
+        slot = self._resources.store.slot(anomaly.subject)
+        try:
+            return slot is None or rung.may_help(self._resources.workspace(slot))
+        except (PoolManagerError, OSError):
+            # The rung itself will say what is in its way.
+            return True
 
     def _take_back(self, attempt: Attempt) -> None:
         slot = self._resources.store.slot(attempt.subject)
@@ -149,38 +165,30 @@ class PoolRecovery:
     def _remove_lock(self, attempt: Attempt) -> None:
         self._resources.locks.clean(str(attempt.anomaly.facts["slot_id"]))
 
-    def _mend(self, attempt: Attempt, rung: Rung | None = None) -> bool:
-        """Take the slot, do what the rung does, and offer the slot if it is sound then; else `_is_well` says why it is not. False if there
-        is nothing for the rung to mend.
-        """
+    def _mend(self, attempt: Attempt, rung: Rung | None = None) -> None:
+        """Take the slot, do what the rung does, and offer the slot if it is sound then; else `_is_well` says why it is not."""
         if rung is None:
             self._ended.discard(attempt.subject)
         slot = self._resources.store.slot(attempt.subject)
         if slot is None or not self._may_be_mended(slot) or slot.slot_id in self._ended:
             # Somebody was faster: has recovered it, or has got it. Or nothing helps.
-            return True
-        if rung is None and slot.state is SlotState.AVAILABLE:
-            # It was checked a moment ago: that is why we are here.
-            return False
+            return
         try:
             if self._taken.get(slot.slot_id) != slot.fence:
                 self._refuse_occupied(slot)
                 slot = self._release.taken(slot, "recovery")
                 self._taken[slot.slot_id] = slot.fence
-            return self._mend_taken(attempt, slot, rung)
+            self._mend_taken(attempt, slot, rung)
         except StaleLeaseError:
-            return True
+            return
         except (PoolManagerError, OSError) as error:
             # No error of the recovery: the next rung may help.
             self._troubles[attempt.subject] = error
-            return True
 
-    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Rung | None) -> bool:
+    def _mend_taken(self, attempt: Attempt, slot: Slot, rung: Rung | None) -> None:
         started = clock.now()
         with self._resources.working_on(slot) as workspace:
             if rung is not None:
-                if not rung.may_help(workspace):
-                    return False
                 self._climb(rung, workspace, KeptAs(str(slot.fence), attempt.anomaly.detail))
             self._check(workspace, slot)
             if slot.needs_cleaning:
@@ -190,7 +198,6 @@ class PoolRecovery:
         self._resources.store.offer(slot.slot_id, slot.fence, branch=prepared.branch, commit=prepared.commit, recovered=True)
         self._resources.count(slot.repo_name, repairs=1, repair_seconds=clock.now() - started)
         self._forget(slot.slot_id)
-        return True
 
     def _climb(self, rung: Rung, workspace: Workspace, kept_as: KeptAs) -> None:
         try:
