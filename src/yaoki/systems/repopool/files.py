@@ -6,6 +6,7 @@ than it was told.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CHUNK = 1024 * 1024
+__all__ = ["FULL", "bytes_in", "is_folder", "move", "read_regular", "remove", "sync_file", "sync_folder", "write_whole"]
 
-__all__ = ["bytes_in", "is_folder", "move", "read_regular", "remove", "sync_file", "sync_folder", "write_whole"]
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The numbers of errors that say that there is no room: no space, no quota, a file that may not grow."""
+
+_CHUNK = 1024 * 1024
 
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:

@@ -17,7 +17,7 @@ from yaoki.systems.repopool.files import read_regular
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["References", "head_of", "is_object_id", "log_ids", "packed", "references", "resolved"]
+__all__ = ["References", "checked_out", "head_of", "is_object_id", "log_ids", "packed", "references", "resolved"]
 
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LARGEST_REF = 4096
@@ -65,6 +65,14 @@ def resolved(git_dir: Path, name: str) -> str | None:
         assert target is not None
         name = target
     raise ValueError(f"{name} leads to itself")
+
+
+def checked_out(git_dir: Path) -> tuple[str | None, str | None]:
+    """The full name of the branch, None for a detached HEAD, and its commit, None if it has none yet. Raises OSError or ValueError if
+    that cannot be read.
+    """
+    branch, commit = head_of(git_dir)
+    return branch, commit if branch is None else resolved(git_dir, branch)
 
 
 def packed(git_dir: Path) -> dict[str, str]:

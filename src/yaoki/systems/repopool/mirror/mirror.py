@@ -16,7 +16,7 @@ from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeou
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import is_folder, read_regular, remove, sync_folder, write_whole
 from yaoki.systems.repopool.git.folder import digest_size_of, slot_references, structure_problem
-from yaoki.systems.repopool.git.refs import head_of, references, resolved
+from yaoki.systems.repopool.git.refs import checked_out, references, resolved
 from yaoki.systems.repopool.git.remote import ask
 from yaoki.systems.repopool.integrity import Damage, DamageClass
 from yaoki.systems.repopool.mirror.packs import looked_at, read_changed, stamps, standing_problem
@@ -90,6 +90,14 @@ class Mirror:
     def objects(self) -> Path:
         """The folder of objects that slots borrow."""
         return self.layout.mirror / "objects"
+
+    @property
+    def digest_size(self) -> int:
+        """Bytes of an object id: 20, or 32 with SHA-256; 20 if the mirror cannot be read."""
+        try:
+            return digest_size_of(self.folder)
+        except (OSError, ValueError):
+            return 20
 
     @property
     def lock_file(self) -> Path:
@@ -229,13 +237,9 @@ class Mirror:
                         f"the mirror has no branch {branch!r}", Failure.PERMANENT, "name a branch of the remote"
                     )
                 return Base(branch, commit)
-            name, commit = head_of(self.folder)
+            name, commit = checked_out(self.folder)
             if commit is not None:
-                return Base("", commit)
-            assert name is not None
-            commit = resolved(self.folder, name)
-            if commit is not None:
-                return Base(name.removeprefix("refs/heads/"), commit)
+                return Base("" if name is None else name.removeprefix("refs/heads/"), commit)
         except (OSError, ValueError) as error:
             raise self._no_base(f"the mirror is damaged: {error}", Failure.CORRUPT, self._mend) from error
         # The default branch is gone, or was never there.

@@ -17,7 +17,6 @@ from yaoki.core.faults.errors import DeadlineExceededError, Rejected
 from yaoki.systems.repopool.errors import Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import is_folder, move, read_regular, remove, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of
 from yaoki.systems.repopool.git.packs import checksum_problem, link_pack, packs_in
 from yaoki.systems.repopool.git.refs import head_of, is_object_id, references
 
@@ -62,7 +61,7 @@ def rebuild(mirror: Mirror, quarantine: Quarantine, *, timeout: float = 3600.0) 
 
 def _from_this_disk(mirror: Mirror, quarantine: Quarantine, fresh: Path, git: Git, cause: Exception) -> None:
     remove(fresh)
-    size = _digest_size(mirror)
+    size = mirror.digest_size
     words = ["init", "--quiet", "--bare", "--template=", *(["--object-format=sha256"] if size == 32 else []), "--", str(fresh)]
     git.run(None, words)
     _carry_over(mirror, quarantine, fresh)
@@ -100,7 +99,7 @@ def _carry_over(mirror: Mirror, quarantine: Quarantine, fresh: Path) -> None:
     """Give the new mirror what this disk has: whole packs by links, loose objects as copies."""
     target = fresh / "objects"
     (target / "pack").mkdir(parents=True, exist_ok=True)
-    size = _digest_size(mirror)
+    size = mirror.digest_size
     slots = [
         path / ".git" / "objects" for path in sorted(mirror.layout.folder.glob("slot*")) if is_folder(path / ".git" / "objects")
     ]
@@ -136,10 +135,3 @@ def _known_references(mirror: Mirror) -> dict[str, str]:
             if is_object_id(identity):
                 found.setdefault(name.replace("refs/remotes/origin/", "refs/heads/", 1), identity)
     return found
-
-
-def _digest_size(mirror: Mirror) -> int:
-    try:
-        return digest_size_of(mirror.folder)
-    except (OSError, ValueError):
-        return 20

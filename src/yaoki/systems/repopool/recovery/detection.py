@@ -21,7 +21,7 @@ from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.leases.lease import said, taken_for
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.parameters import hours
-from yaoki.systems.repopool.repair.mending import FULL, is_damage
+from yaoki.systems.repopool.repair.mending import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,10 +144,8 @@ def _told(check: Callable[[], list[Damage]]) -> str:
     """What a check finds, in words. One that could not be made, on a full disk for instance, has found nothing."""
     try:
         found = check()
-    except PoolManagerError as error:
+    except (PoolManagerError, OSError) as error:
         return str(error) if is_damage(error) else ""
-    except OSError as error:
-        return "" if error.errno in FULL else str(error)
     return "; ".join(str(damage) for damage in found)
 
 

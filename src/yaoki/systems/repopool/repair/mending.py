@@ -5,13 +5,13 @@ The repair ladder needs no network. A full disk, and what passes by itself, is n
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.core.faults.classifier import classify
 from yaoki.core.health.check_run import one_line
 from yaoki.systems.repopool.errors import Failure, GitOperationError, LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.files import FULL
 from yaoki.systems.repopool.models import SlotIsolation
 from yaoki.systems.repopool.repair.ladder import KeptAs, repair
 
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.models import Slot
     from yaoki.systems.repopool.slot.workspace import Workspace
 
-__all__ = ["FULL", "command_for", "is_damage", "isolation_for", "mended"]
-
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
+__all__ = ["command_for", "is_damage", "isolation_for", "mended"]
 
 
 def is_damage(error: PoolManagerError | OSError) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.discarded import Discarded
 from yaoki.systems.repopool.errors import CleanupError
 from yaoki.systems.repopool.files import is_folder, remove, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of, make_tenants
+from yaoki.systems.repopool.git.folder import make_tenants
 from yaoki.systems.repopool.git.refs import is_object_id
 from yaoki.systems.repopool.mirror.mirror import Base
 from yaoki.systems.repopool.slot.changes import missing_files
@@ -76,7 +76,7 @@ class Building:
             *(folder, self.mirror.objects, self.mirror.address.text, base.branch, base.commit),
             packed_refs=self.mirror.slot_references(),
             index=index,
-            digest_size=self.digest_size,
+            digest_size=self.mirror.digest_size,
         )
 
     def _renew_git(self, base: Base) -> None:
@@ -158,7 +158,7 @@ class Building:
         """Mend our own folder, if something is wrong with it: the files of the tree stay as they are."""
         slot = self.slot
         slot.index.with_name("index.lock").unlink(missing_ok=True)
-        if not control_problem(slot, digest_size=self.digest_size):
+        if not control_problem(slot, digest_size=self.mirror.digest_size):
             return
         fresh = replace(slot, control=slot.control.with_name(f"{slot.control.name}.new"))
         remove(fresh.control)
@@ -167,14 +167,6 @@ class Building:
         SlotIndex(git, fresh).renew(base.commit)
         remove(slot.control)
         fresh.control.rename(slot.control)
-
-    @property
-    def digest_size(self) -> int:
-        """Bytes of an object id: the mirror's; 20 if that cannot be read."""
-        try:
-            return digest_size_of(self.mirror.folder)
-        except (OSError, ValueError):
-            return 20
 
     def references_digest(self) -> str:
         """A digest of what a tenant is told of the remote."""

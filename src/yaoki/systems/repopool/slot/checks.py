@@ -18,7 +18,7 @@ from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.git.folder import alternates_problem, structure_problem
 from yaoki.systems.repopool.git.index_file import index_problem
 from yaoki.systems.repopool.git.packs import checksum_problem, ends_problem, packs_in
-from yaoki.systems.repopool.git.refs import head_of, packed, resolved
+from yaoki.systems.repopool.git.refs import checked_out, packed
 from yaoki.systems.repopool.integrity import Damage, DamageClass
 from yaoki.systems.repopool.slot.changes import changes
 from yaoki.systems.repopool.slot.index import SlotIndex
@@ -100,9 +100,7 @@ def control_problem(slot: SlotLayout, *, digest_size: int = 20) -> str:
 
 def _check_head(slot: SlotLayout, *, tenant: bool) -> list[Damage]:
     try:
-        branch, commit = head_of(slot.git)
-        if branch is not None:
-            commit = resolved(slot.git, branch)
+        branch, commit = checked_out(slot.git)
     except (OSError, ValueError) as error:
         return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
     if commit is None and not tenant:
@@ -117,9 +115,7 @@ def check_work(
     GitOperationError only for what says nothing about the slot: a full disk, no time.
     """
     try:
-        branch, commit = head_of(slot.git)
-        if branch is not None:
-            commit = resolved(slot.git, branch)
+        _, commit = checked_out(slot.git)
     except (OSError, ValueError) as error:
         return [_damage(slot, DamageClass.BAD_HEAD, str(error))]
     if commit is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.files import read_regular
 from yaoki.systems.repopool.git.folder import structure_problem
 from yaoki.systems.repopool.git.index_file import LARGEST, index_problem
-from yaoki.systems.repopool.git.refs import head_of, is_object_id, log_ids, references, resolved
+from yaoki.systems.repopool.git.refs import checked_out, is_object_id, log_ids, references
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +32,12 @@ _LARGEST_PROGRESS = 65536
 class Survey:
     """What `survey` has found.
 
-    `branch`: full name of what HEAD names, or None. `head`: the commit that is checked out, or None if unborn or unreadable. `tips`:
+    `head`: the commit that is checked out, or None if unborn or unreadable. `tips`:
     where work may end, by a short name: heads/…, tags/…, notes/…, stash/N, head, and what is in progress. `logged`: further ids that
     reference logs name. `published`: commits that the remote is known to have. `index`: its bytes, or None. `own_objects`: whether there
     are any that the mirror may not have. `whole`: why the folder must be kept as it is, besides; [] if the above says everything.
     """
 
-    branch: str | None = None
     head: str | None = None
     tips: dict[str, str] = field(default_factory=dict)
     logged: list[str] = field(default_factory=list)
@@ -81,9 +80,7 @@ def survey(git_dir: Path, *, digest_size: int = 20) -> Survey:
 
 def _read_head(git_dir: Path, found: Survey) -> None:
     try:
-        found.branch, found.head = head_of(git_dir)
-        if found.branch is not None:
-            found.head = resolved(git_dir, found.branch)
+        _, found.head = checked_out(git_dir)
     except (OSError, ValueError):
         return
     if found.head is not None:

@@ -6,7 +6,6 @@ index of the tree; the tenant's `.git` is read as files, and made anew from the 
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import file_time_ns
 from yaoki.systems.repopool.errors import CleanupError, Failure, GitOperationError
 from yaoki.systems.repopool.exclusive import exclusive
-from yaoki.systems.repopool.files import bytes_in, is_folder, remove
+from yaoki.systems.repopool.files import FULL, bytes_in, is_folder, remove
 from yaoki.systems.repopool.git.index_file import tree_in_index
-from yaoki.systems.repopool.git.refs import head_of, references, resolved
+from yaoki.systems.repopool.git.refs import checked_out, references
 from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.quarantine.set_aside import SetAside
 from yaoki.systems.repopool.slot.building import Building
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
     from yaoki.systems.repopool.slot.changes import Changes
     from yaoki.systems.repopool.slot.layout import SlotLayout
-
-# No space, no quota, a file that may not grow.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 __all__ = ["CleanPolicy", "Cleaned", "Head", "Prepared", "Workspace"]
 
@@ -128,7 +124,7 @@ class Workspace:
             if proof is None:
                 damages += self._check(git, 0, tenant=False)
             else:
-                damages += check_ours(self.slot, self.mirror.objects, digest_size=self._building.digest_size)
+                damages += check_ours(self.slot, self.mirror.objects, digest_size=self.mirror.digest_size)
             if damages:
                 raise GitOperationError(
                     f"{self.slot.slot_id} is damaged: {damages[0]}",
@@ -219,14 +215,14 @@ class Workspace:
             proof = self._proof_of(base)
             self._building.mend_control(git, base)
             found = changes(slot.tree, SlotIndex(git, slot), proof, self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self._building.digest_size)
+            seen = survey(slot.git, digest_size=self.mirror.digest_size)
             if found.seen.problems:
                 return Cleaned(self._replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
             if self._bytes_of((*found.changed, *found.untracked)) > self.policy.largest_commit:
                 return Cleaned(self._replace(git, tenancy, "its files are too large for a commit"))
             entry, notes = None, list(seen.whole)
             if self._may_hold_work(found, seen, base):
-                keeping = Keeping(slot, self.quarantine, git, self._building.discarded, digest_size=self._building.digest_size)
+                keeping = Keeping(slot, self.quarantine, git, self._building.discarded, digest_size=self.mirror.digest_size)
                 entry = keeping.commits(tenancy, found, seen)
                 notes += keeping.notes
             aside = self._set_aside(tenancy, entry)
@@ -236,7 +232,7 @@ class Workspace:
         except (GitOperationError, OSError, CleanupError) as error:
             if isinstance(error, GitOperationError) and error.failure.environmental:
                 raise
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if isinstance(error, OSError) and error.errno in FULL:
                 raise
             # It cannot be kept or cleaned piece by piece: then as a whole.
             return Cleaned(self._replace(git, tenancy, str(error)))
@@ -256,7 +252,7 @@ class Workspace:
             return True
         if seen.index is None:
             return False
-        size = self._building.digest_size
+        size = self.mirror.digest_size
         tree = tree_in_index(self.slot.index.read_bytes(), digest_size=size)
         return tree is None or tree_in_index(seen.index, digest_size=size) != tree
 
@@ -300,7 +296,7 @@ class Workspace:
         return entry
 
     def _set_aside(self, tenancy: Tenancy, entry: Entry | None = None) -> SetAside:
-        return SetAside(self.slot, self.quarantine, tenancy, entry, digest_size=self._building.digest_size)
+        return SetAside(self.slot, self.quarantine, tenancy, entry, digest_size=self.mirror.digest_size)
 
     # --- looking --------------------------------------------------------------------------------------------------------
 
@@ -313,7 +309,7 @@ class Workspace:
             base = self._building.known_base()
             self._building.mend_control(git, base)
             found = changes(slot.tree, SlotIndex(git, slot), None, self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self._building.digest_size)
+            seen = survey(slot.git, digest_size=self.mirror.digest_size)
             lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
             lines += [f"nested repository: {path}" for path in found.repositories]
             known = {base.commit, *references(self.mirror.folder).ids.values(), *seen.published}
@@ -330,7 +326,7 @@ class Workspace:
         return self._check(self.git, tier, tenant=tenant)
 
     def _check(self, git: Git, tier: int, *, tenant: bool) -> list[Damage]:
-        size = self._building.digest_size
+        size = self.mirror.digest_size
         found = check_files(self.slot, self.mirror.objects, tenant=tenant, digest_size=size)
         if not found and tier >= 1:
             proof = None if tenant else Proof.read(self.slot)
@@ -356,9 +352,7 @@ class Workspace:
     def head(self) -> Head:
         """What is checked out, read from files. No process; never raises for what a tenant did."""
         try:
-            branch, commit = head_of(self.slot.git)
-            if branch is not None:
-                commit = resolved(self.slot.git, branch)
+            branch, commit = checked_out(self.slot.git)
         except (OSError, ValueError):
             return Head(None, None)
         return Head(None if branch is None else branch.removeprefix("refs/heads/"), commit)
