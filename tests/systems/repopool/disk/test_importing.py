@@ -159,3 +159,31 @@ def test_w3_the_import_refuses_what_it_cannot_keep(world: World, tmp_path: Path)
     with pytest.raises(CleanupError, match=r"sub/\.git/config"):
         importing.import_commit(world.git, tmp_path, [], work, parent="0" * 40, message="")
     assert tenant(world.tree(), "status", "--porcelain") == ""
+
+
+def test_w3_what_also_lies_in_the_tenants_own_pack_is_kept(world: World) -> None:
+    """SPEC W3: his pack goes with his `.git`."""
+    workspace = world.built()
+    (world.tree() / "mine.txt").write_text("mine, in a pack of his own\n")
+    tenant(world.tree(), "add", "mine.txt")
+    tenant(world.tree(), "gc", "--quiet")
+    tenant(world.tree(), "reset", "--quiet")
+    assert list((world.tree() / ".git" / "objects" / "pack").glob("*.pack"))
+
+    workspace.clean(ticket="1")
+
+    tenant(world.layout.quarantine, "fsck", "--full", "--strict")
+    assert (world.restored() / "mine.txt").read_text() == "mine, in a pack of his own\n"
+
+
+def test_w3_an_entry_does_not_need_another_one_of_the_same_content(world: World) -> None:
+    """SPEC W3: whoever drops one loses nothing of the others."""
+    workspace = world.built()
+    for ticket in ("1", "2"):
+        (world.tree() / "mine.txt").write_text("the same\n")
+        workspace.clean(ticket=ticket)
+
+    world.quarantine.drop("slot1/1")
+
+    tenant(world.layout.quarantine, "fsck", "--full", "--strict")
+    assert (world.restored() / "mine.txt").read_text() == "the same\n"

@@ -232,14 +232,18 @@ class Keeping:
                 notes=tuple(self.notes),
             )
             message = f"Work found in {self.slot.slot_id}: {tenancy.reason}\n\n{entry.about()}\n"
-            borrow = [*self._borrow, self.quarantine.objects]
-            wip, tree = import_commit(self.git.holding(descriptor), self.scratch, borrow, work, parent=start, message=message)
+            git = self.git.holding(descriptor)
+            # git leaves out of a pack what it sees elsewhere: what the mirror has is kept, nothing else is.
+            alone = start in self._published and not refs
+            borrow = self._borrow[:1] if alone else [*self._borrow, self.quarantine.objects]
+            wip, tree = import_commit(git, self.scratch, borrow, work, parent=start, message=message)
             if tree == start_tree and not refs:
                 return None
             earlier = self._earlier(wanted, tree, named)
             if earlier is not None:
                 return earlier
-            if start in self._published and not refs:
+            if alone:
+                self.quarantine.open(digest_size=self.digest_size)
                 pack = adopt_pack(self.scratch / "objects", self.quarantine.objects)
             else:
                 pack = self._pack([*named.values(), wip], descriptor)
