@@ -16,8 +16,9 @@ from yaoki.systems.repopool.mirror.mirror import Mirror
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.names import checked_address, split_slot_id
 from yaoki.systems.repopool.quarantine.quarantine import Quarantine
+from yaoki.systems.repopool.slot.cleaning import CleanPolicy
 from yaoki.systems.repopool.slot.layout import RepositoryLayout
-from yaoki.systems.repopool.slot.workspace import CleanPolicy, Workspace
+from yaoki.systems.repopool.slot.workspace import Workspace
 from yaoki.systems.repopool.store.refusals import no_pool, no_slot
 from yaoki.systems.repopool.store.sqlite import SqliteStore
 

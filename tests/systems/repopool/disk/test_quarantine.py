@@ -12,7 +12,7 @@ from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
 from yaoki.systems.repopool.mirror.rebuild import rebuild
-from yaoki.systems.repopool.slot.workspace import CleanPolicy
+from yaoki.systems.repopool.slot.cleaning import CleanPolicy
 
 
 def commit(tree: Path, name: str) -> str:

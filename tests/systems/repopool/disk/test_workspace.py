@@ -10,7 +10,8 @@ import pytest
 
 from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.systems.repopool.errors import GitOperationError
-from yaoki.systems.repopool.slot.workspace import CleanPolicy, Head
+from yaoki.systems.repopool.slot.cleaning import CleanPolicy
+from yaoki.systems.repopool.slot.workspace import Head
 
 
 def settle() -> None:

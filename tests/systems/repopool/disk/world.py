@@ -10,8 +10,9 @@ from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.mirror.mirror import Mirror
 from yaoki.systems.repopool.names import checked_address
 from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+from yaoki.systems.repopool.slot.cleaning import CleanPolicy
 from yaoki.systems.repopool.slot.layout import RepositoryLayout
-from yaoki.systems.repopool.slot.workspace import CleanPolicy, Workspace
+from yaoki.systems.repopool.slot.workspace import Workspace
 
 TENANT = {
     "GIT_CONFIG_GLOBAL": os.devnull,

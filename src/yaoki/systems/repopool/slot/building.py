@@ -146,6 +146,10 @@ class Building:
             )
         self.prove(base, references, seen, tracked)
 
+    def is_at(self, base: Base, proof: Proof) -> bool:
+        """Whether `bring_to` would have nothing to do: the proof is of the same branch, commit, and references of the remote."""
+        return (proof.branch, proof.commit, proof.references) == (base.branch, base.commit, self.references_digest())
+
     def known_base(self) -> Base:
         """The base that the slot was given; the mirror's, if nobody knows."""
         try:

@@ -1,0 +1,47 @@
+"""What of a tenant's there is to keep (SPEC W3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yaoki.systems.repopool.git.index_file import tree_in_index
+from yaoki.systems.repopool.git.refs import references
+
+if TYPE_CHECKING:
+    from yaoki.systems.repopool.mirror.mirror import Mirror
+    from yaoki.systems.repopool.slot.changes import Changes
+    from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.tenant import Survey
+
+__all__ = ["may_hold_work", "work_in_words"]
+
+
+def may_hold_work(slot: SlotLayout, mirror: Mirror, found: Changes, seen: Survey, base: str) -> bool:
+    """Whether there can be anything to keep as commits. `base`: the commit that the tenant was given. Needs no process. Raises OSError."""
+    if found.changed or found.untracked or seen.own_objects:
+        return True
+    published = _published(mirror, seen, base)
+    if any(identity not in published for identity in (*seen.tips.values(), *seen.logged)):
+        return True
+    if seen.index is None:
+        return False
+    size = mirror.digest_size
+    tree = tree_in_index(slot.index.read_bytes(), digest_size=size)
+    return tree is None or tree_in_index(seen.index, digest_size=size) != tree
+
+
+def work_in_words(slot: SlotLayout, mirror: Mirror, found: Changes, seen: Survey, base: str) -> list[str]:
+    """What a clean would keep, one line each; [] if nothing. Raises OSError."""
+    lines = [f"changed: {path}" for path in found.changed] + [f"new: {path}" for path in found.untracked]
+    lines += [f"nested repository: {path}" for path in found.repositories]
+    published = _published(mirror, seen, base)
+    lines += [f"commit: {name} {tip}" for name, tip in seen.tips.items() if tip not in published]
+    lines += [f"kept whole: {why}" for why in seen.whole]
+    if not lines and may_hold_work(slot, mirror, found, seen, base):
+        lines.append("something is staged, or in the reference logs")
+    return lines
+
+
+def _published(mirror: Mirror, seen: Survey, base: str) -> set[str]:
+    """The commits that the remote is known to have, as far as references name them."""
+    return {base, *references(mirror.folder).ids.values(), *seen.published}
