@@ -170,6 +170,7 @@ class OneSize:
         limit = 0.6 if self.files == SMALL else 0.1
         named = f"{self.files} files"
         more, tree = self.disk()
+        shared = _bytes(self.folder / "shared")
         lease, dirty = ms(self.median("lease")), ms(self.median("dirty release"))
         return [
             Figure(f"{named}: one `git status`", ms(self.median("status"))),
@@ -198,6 +199,7 @@ class OneSize:
                 1.3,
             ),
             Figure(f"{named}: one more slot on the disk / work tree", f"{more / 1e6:.2f} MB", more / tree, 1.03),
+            Figure(f"{named}: a `git clone --shared` on the disk / its work tree", f"{shared / 1e6:.2f} MB", shared / tree),
         ]
 
 
