@@ -15,10 +15,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular
-from yaoki.systems.repopool.slot.snapshot import is_young, joined, mark_of, opened
+from yaoki.systems.repopool.slot.snapshot import OpenFolder, is_young, joined, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from yaoki.systems.repopool.slot.snapshot import Mark, Snapshot
@@ -31,8 +31,8 @@ __all__ = ["Manifest"]
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`folders`: their paths, "" for the root. `names`: for each of them, the names in it that are no folders, with "/" between them.
-    `marks`: for each folder its own mark, then those of its names, all in a row. `young`: what backs the marks that prove nothing by themselves, by path, "" if
-    nothing does; a folder's path ends with "/".
+    `marks`: for each folder its own mark, then those of its names, all in a row. `young`: by path, what backs a mark that proves nothing by
+    itself, "" if nothing does; a folder's path ends with "/".
     """
 
     folders: list[str]
@@ -73,60 +73,54 @@ class Manifest:
 
     def differing(self, root: Path) -> Iterator[str]:
         """The paths whose marks say that they may have changed; a folder, in which names may have, ends with "/"."""
-        base, at, marks, lstat = os.fspath(root), 0, self.marks, os.lstat
-        for path, together in zip(self.folders, self.names, strict=True):
-            # As bytes, since every name is given to the system.
-            names = os.fsencode(together).split(b"/") if together else []
-            start, at = at, at + 2 + 2 * len(names)
+        base = os.fspath(root)
+        for path, names, marks in self._by_folder():
             try:
-                with opened(base, path) as folder:
-                    if mark_of(folder.status()) != (marks[start], marks[start + 1]):
+                with OpenFolder(base, path) as folder:
+                    if mark_of(folder.status()) != (marks[0], marks[1]):
                         yield f"{path}/"
-                    descriptor = folder.descriptor
-                    for name, changed, inode in zip(names, marks[start + 2 : at : 2], marks[start + 3 : at : 2], strict=True):
-                        try:
-                            status = lstat(name, dir_fd=descriptor)
-                            if status.st_ctime_ns == changed and status.st_ino == inode:
-                                continue
-                        except OSError:
-                            pass
-                        yield f"{path}/{os.fsdecode(name)}" if path else os.fsdecode(name)
+                    yield from joined(path, folder.changed(names, marks[2::2], marks[3::2]))
             except OSError:
                 yield f"{path}/"
-        for path, backing in self.young.items():
-            if not backing or _backing(base, path) != backing:
-                yield path
+        yield from self._unbacked(base, self.young)
 
     def changed_in(self, root: Path, seen: Snapshot) -> list[str]:
         """The files of the manifest that may have changed, or are gone, by what was seen at `root` now."""
-        changed, at = [], 0
-        for folder, names in zip(self.folders, self.names, strict=True):
-            for path in joined(folder, _split(names)):
-                at += 2
-                if seen.files.get(path) != (self.marks[at], self.marks[at + 1]):
-                    changed.append(path)
-            at += 2
-        base, known = os.fspath(root), set(changed)
-        for path, backing in self.young.items():
-            if path.endswith("/") or path in known:
-                continue
-            if not backing or _backing(base, path) != backing:
-                changed.append(path)
-        return changed
+        changed = [
+            path
+            for folder, names, marks in self._by_folder()
+            for path, mark in zip(joined(folder, names), _pairs(marks[2:]), strict=True)
+            if seen.files.get(path) != mark
+        ]
+        known = set(changed)
+        young = [path for path in self.young if not path.endswith("/") and path not in known]
+        return [*changed, *self._unbacked(os.fspath(root), young)]
 
     def settled(self, looked_at: int) -> Manifest:
-        """The same, with backing only for what was young at `looked_at` (the time of files in ns), after which the tree was found to be as it was."""
+        """The same, with backing only for what was young at `looked_at` (the time of files in ns), after which the tree was found to be as
+        it was.
+        """
         if not self.young:
             return self
-        marks = self._marks_by_path()
+        marks: dict[str, Mark] = {}
+        for folder, names, inside in self._by_folder():
+            marks.update(zip([f"{folder}/", *joined(folder, names)], _pairs(inside), strict=True))
         return replace(self, young={path: each for path, each in self.young.items() if is_young(marks[path], looked_at)})
 
-    def _marks_by_path(self) -> dict[str, Mark]:
-        found: dict[str, Mark] = {}
-        each = zip(self.marks[::2], self.marks[1::2], strict=True)
-        for folder, names in zip(self.folders, self.names, strict=True):
-            found.update(zip([f"{folder}/", *joined(folder, _split(names))], each, strict=False))
-        return found
+    def _by_folder(self) -> Iterator[tuple[str, list[str], array[int]]]:
+        """Each folder: its path, the names in it that are no folders, and the `marks` of it and of them."""
+        at = 0
+        for path, together in zip(self.folders, self.names, strict=True):
+            names = _split(together)
+            start, at = at, at + 2 + 2 * len(names)
+            yield path, names, self.marks[start:at]
+
+    def _unbacked(self, base: str, paths: Iterable[str]) -> Iterator[str]:
+        """Those of the young `paths` that are not, or cannot be proven to be, what they were."""
+        for path in paths:
+            backing = self.young[path]
+            if not backing or _backing(base, path) != backing:
+                yield path
 
     def stored(self) -> dict[str, object]:
         """As it can be written down as JSON."""
@@ -148,6 +142,10 @@ class Manifest:
         if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(len(_split(each)) for each in names)):
             raise ValueError("its parts do not belong together")
         return Manifest(_texts(folders), names, marks, young)
+
+
+def _pairs(marks: array[int]) -> Iterator[Mark]:
+    return zip(marks[::2], marks[1::2], strict=True)
 
 
 def _split(names: str) -> list[str]:

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import file_time_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 __all__ = [
     "GONE",
     "Listing",
     "Mark",
+    "OpenFolder",
     "Snapshot",
     "is_covered",
     "is_young",
     "joined",
     "mark_of",
     "matches_any",
-    "opened",
     "snapshot",
 ]
 
@@ -38,6 +38,8 @@ Mark = tuple[int, int]
 
 GONE: Mark = (0, 0)
 """The mark of what is not there."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # How far apart times are, in ns, on file systems that know no parts of seconds.
 _WHOLE_SECONDS = 2_000_000_000
@@ -113,7 +115,7 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = (), earlie
     while waiting:
         path = waiting.pop()
         try:
-            with opened(base, path) as folder:
+            with OpenFolder(base, path) as folder:
                 before = known.get(path)
                 mark = mark_of(folder.status())
                 if before is None or before.mark != mark or is_young(mark, seen.began):
@@ -126,7 +128,7 @@ def snapshot(root: Path, *, skip: str = ".git", keep: Sequence[str] = (), earlie
     return seen
 
 
-def _listed(folder: opened, path: str, mark: Mark, skip: str, keep: Sequence[str]) -> Listing:
+def _listed(folder: OpenFolder, path: str, mark: Mark, skip: str, keep: Sequence[str]) -> Listing:
     found = Listing(path, mark)
     with os.scandir(folder.descriptor) as entries:
         inside = list(entries)
@@ -149,17 +151,15 @@ def _listed(folder: opened, path: str, mark: Mark, skip: str, keep: Sequence[str
     return found
 
 
-class opened:  # noqa: N801  # used like a function
+class OpenFolder:
     """A folder that is open: what is in it is found without its path. Raises OSError if it is no folder."""
 
     __slots__ = ("descriptor",)
 
     def __init__(self, base: str, path: str) -> None:
-        self.descriptor = os.open(
-            f"{base}/{path}" if path else base, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        )
+        self.descriptor = os.open(f"{base}/{path}" if path else base, _FOLDER)
 
-    def __enter__(self) -> opened:
+    def __enter__(self) -> OpenFolder:
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -175,6 +175,19 @@ class opened:  # noqa: N801  # used like a function
             return mark_of(os.stat(name, dir_fd=self.descriptor, follow_symlinks=False))
         except OSError:
             return GONE
+
+    def changed(self, names: Sequence[str], times: Iterable[int], inodes: Iterable[int]) -> list[str]:
+        """Those of `names` that have other marks than these, or are gone."""
+        found, lstat, descriptor = [], os.lstat, self.descriptor
+        for name, changed, inode in zip(names, times, inodes, strict=True):
+            try:
+                status = lstat(name, dir_fd=descriptor)
+                if status.st_ctime_ns == changed and status.st_ino == inode:
+                    continue
+            except OSError:
+                pass
+            found.append(name)
+        return found
 
 
 def mark_of(status: os.stat_result) -> Mark:
