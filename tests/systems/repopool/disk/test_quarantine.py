@@ -240,6 +240,38 @@ def test_w3_a_nested_repository_is_kept_whole(world: World) -> None:
     assert (restored / "loose").read_text() == "loose"
 
 
+def test_w3_a_file_of_the_commit_is_work_also_where_a_pattern_spares_it(world: World) -> None:
+    """SPEC W3: what is changed in a spared folder is kept, and what is not changed is not told as deleted."""
+    world.policy = CleanPolicy(keep_ignored=("docs", "src/deep"))
+    workspace = world.built()
+    for ticket in ("1", "2"):
+        (world.tree() / "docs" / "d.txt").write_text(f"mine {ticket}")
+
+        entry = workspace.clean(ticket=ticket).entry
+
+        restored = world.restored(entry)
+        assert (restored / "docs" / "d.txt").read_text() == f"mine {ticket}"
+        assert (restored / "src" / "deep" / "c.txt").is_file()
+        assert (world.tree() / "docs" / "d.txt").read_text() == "docs/d.txt as it was\n"
+        workspace.prepare()
+
+
+def test_w3_a_spared_folder_that_is_a_link_is_not_followed(world: World, tmp_path: Path) -> None:
+    """SPEC W3: what lies behind it is not the tenant's, so the file of the commit is gone."""
+    world.policy = CleanPolicy(keep_ignored=("docs",))
+    workspace = world.built()
+    elsewhere = tmp_path / "elsewhere"
+    (world.tree() / "docs").rename(elsewhere)
+    (elsewhere / "d.txt").write_text("not his\n")
+    (world.tree() / "docs").symlink_to(elsewhere)
+
+    workspace.clean(ticket="1")
+
+    assert not (world.restored() / "docs" / "d.txt").exists()
+    assert (elsewhere / "d.txt").read_text() == "not his\n"
+    assert (world.tree() / "docs" / "d.txt").read_text() == "docs/d.txt as it was\n"
+
+
 def test_w3_ignored_files_are_kept_of_a_tenant_who_did_not_give_back(world: World) -> None:
     """SPEC W3: who gives his slot back knows that ignored files go; from whom it is taken, does not."""
     workspace = world.built()

@@ -86,7 +86,7 @@ class Keeping:
             if staged is not None:
                 refs["index"] = self._commit(staged, [start], f"What was staged in {self.slot.slot_id}\n")
             paths = [path for path in (*found.changed, *found.untracked) if path not in found.seen.special]
-            there = found.seen.files
+            there = found.seen.files.keys() | found.spared
             work = WorkTree(
                 self.slot.tree,
                 self._tree_of_base(tenancy.base),

@@ -64,7 +64,8 @@ class Building:
         fresh.control.rename(slot.control)
         fresh.tree.rename(slot.tree)
         seen = snapshot(slot.tree)
-        self.prove(base, self.references_digest(), seen, Tracked.written(seen))
+        tracked = Tracked.written(seen)
+        self.prove(base, self.references_digest(), snapshot(slot.tree, keep=self.keep) if self.keep else seen, tracked)
         return True
 
     @staticmethod

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.slot.snapshot import Snapshot, is_covered, snapshot
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ __all__ = ["Changes", "changes", "missing_files", "topmost"]
 @dataclass(slots=True)
 class Changes:
     """`changed`: tracked files that differ or are gone, and maybe some that were written with the same content. `untracked`, `ignored`:
-    further files. `repositories`: nested ones, the topmost. `folders`: further folders, also empty ones. `seen`: everything that
-    stands there. `tracked`: what should.
+    further files. `repositories`: nested ones, the topmost. `folders`: further folders, also empty ones. `spared`: those of `changed`
+    that stand where a pattern spares them, so that they are not `seen`. `seen`: everything else that stands there. `tracked`: what should.
     """
 
     seen: Snapshot
@@ -34,6 +36,7 @@ class Changes:
     ignored: list[str] = field(default_factory=list)
     repositories: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    spared: set[str] = field(default_factory=set)
 
 
 def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[str] = ()) -> Changes:
@@ -47,6 +50,8 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
     found.repositories = sorted(path for path in repositories if not is_covered(path.rpartition("/")[0], repositories))
     if proof is None or proof.spared:
         found.changed = index.changed()
+        kept = set(seen.kept)
+        found.spared = {path for path in found.changed if is_covered(path, kept) and _stands(tree, path)}
     else:
         found.changed = proof.tree.changed_in(tree, seen)
     extras = [path for path in seen.files if path not in tracked.files and path not in seen.special]
@@ -58,6 +63,16 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
     found.folders = [path for path in seen.folders if path not in expected and path not in repositories]
     found.folders += [path for path in seen.special if path not in tracked.files]
     return found
+
+
+def _stands(tree: Path, path: str) -> bool:
+    """Whether something is at `path`, in folders that are no links."""
+    above = path.rpartition("/")[0]
+    while above:
+        if not is_folder(tree / above):
+            return False
+        above = above.rpartition("/")[0]
+    return os.path.lexists(tree / path) and not is_folder(tree / path)
 
 
 def _ignored(index: SlotIndex, extras: Sequence[str], tracked: Tracked) -> set[str]:
