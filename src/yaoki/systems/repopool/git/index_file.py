@@ -1,4 +1,4 @@
-"""The index file: whether it is whole, and which tree it holds, read without a git process.
+"""The index file: whether it is whole, what it holds, and how files stood when git saw them last, read without a git process.
 
 Source: gitformat-index(5).
 """
@@ -6,20 +6,26 @@ Source: gitformat-index(5).
 from __future__ import annotations
 
 import hashlib
+from struct import Struct, error
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LARGEST", "index_problem", "tree_in_index"]
+__all__ = ["LARGEST", "entries_in_index", "index_problem", "tree_in_index"]
 
 LARGEST = 1024 * 1024 * 1024
 """Bytes above which an index is not looked at."""
 
 _HEADER = 12
 _VERSIONS = (2, 3, 4)
+# Time of change (seconds, nanoseconds), and the inode; time of writing and device are passed over.
+_SEEN = Struct(">II12xI")
+_SEEN_SIZE = 40
+_HAS_MORE_FLAGS = 0x40
 
 
 def index_problem(path: Path, *, digest_size: int = 20) -> str:
@@ -41,6 +47,42 @@ def index_problem(path: Path, *, digest_size: int = 20) -> str:
     if trailer.strip(b"\0") and _hash(digest_size)(content[:-digest_size]).digest() != trailer:
         return "its checksum is wrong"
     return ""
+
+
+def entries_in_index(content: bytes, *, digest_size: int = 20) -> Iterator[tuple[bytes, int, int]]:
+    """What is in an index that `index_problem` has found to be whole: each path, the time of change in ns that git saw when it last knew the file
+    to be as the index says (0 if it never did), and the lower 32 bits of the inode.
+
+    Raises ValueError if it is not written as git writes it.
+    """
+    version, count = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:_HEADER], "big")
+    at, name = _HEADER, b""
+    try:
+        for _ in range(count):
+            seconds, nanoseconds, inode = _SEEN.unpack_from(content, at)
+            flags = at + _SEEN_SIZE + digest_size
+            start = flags + (4 if content[flags] & _HAS_MORE_FLAGS else 2)
+            dropped = 0
+            if version == 4:
+                dropped, start = _offset_at(content, start)
+            end = content.index(b"\0", start)
+            name = name[: len(name) - dropped] + content[start:end] if version == 4 else content[start:end]
+            yield name, seconds * 1_000_000_000 + nanoseconds, inode
+            # Up to version 3 entries are filled up to a multiple of 8 bytes.
+            at = end + 1 if version == 4 else end + 8 - (end - at) % 8
+    except (IndexError, error) as problem:
+        raise ValueError("it ends within an entry") from problem
+
+
+def _offset_at(content: bytes, at: int) -> tuple[int, int]:
+    """A number as gitformat-pack(5) writes offsets, and where it ends."""
+    byte = content[at]
+    number = byte & 0x7F
+    while byte & 0x80:
+        at += 1
+        byte = content[at]
+        number = ((number + 1) << 7) | (byte & 0x7F)
+    return number, at + 1
 
 
 def tree_in_index(content: bytes, *, digest_size: int = 20) -> str | None:

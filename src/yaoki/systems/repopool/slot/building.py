@@ -18,19 +18,20 @@ from yaoki.systems.repopool.git.refs import is_object_id
 from yaoki.systems.repopool.mirror.mirror import Base
 from yaoki.systems.repopool.slot.changes import missing_files
 from yaoki.systems.repopool.slot.checks import control_problem
-from yaoki.systems.repopool.slot.index import SlotIndex, Tracked
+from yaoki.systems.repopool.slot.index import SlotIndex, Tracked, seen_by_git
+from yaoki.systems.repopool.slot.manifest import Manifest
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.snapshot import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.mirror.mirror import Mirror
     from yaoki.systems.repopool.slot.changes import Changes
     from yaoki.systems.repopool.slot.layout import SlotLayout
-    from yaoki.systems.repopool.slot.snapshot import Snapshot
+    from yaoki.systems.repopool.slot.snapshot import Mark, Snapshot
 
 __all__ = ["Building"]
 
@@ -61,11 +62,11 @@ class Building:
         self._write_base(fresh, base)
         SlotIndex(git, fresh).bring_to(base.commit)
         self._make_tenants(fresh.git, base, fresh.index.read_bytes())
+        ours = Manifest.of(fresh.git, snapshot(fresh.git, skip=""))
+        tracked = Tracked.written(snapshot(fresh.tree))
         fresh.control.rename(slot.control)
         fresh.tree.rename(slot.tree)
-        seen = snapshot(slot.tree)
-        tracked = Tracked.written(seen)
-        self.prove(base, self.references_digest(), snapshot(slot.tree, keep=self.keep) if self.keep else seen, tracked)
+        self._prove(base, self.references_digest(), ours, snapshot(slot.tree, keep=self.keep), tracked)
         return True
 
     @staticmethod
@@ -80,17 +81,19 @@ class Building:
             digest_size=self.mirror.digest_size,
         )
 
-    def _renew_git(self, base: Base) -> None:
-        """Replace the tenant's `.git` by a new one, made beside it."""
+    def _renew_git(self, base: Base) -> Manifest:
+        """Replace the tenant's `.git` by a new one, made beside it. Returns how that one was when nobody else could reach it."""
         slot = self.slot
         fresh, old = self._beside
         remove(fresh)
         self._make_tenants(fresh, base, slot.index.read_bytes())
+        ours = Manifest.of(fresh, snapshot(fresh, skip=""))
         self.discarded.take(old)
         if slot.git.is_symlink() or slot.git.exists():
             slot.git.rename(old)
         fresh.rename(slot.git)
         self.discarded.take(old)
+        return ours.rewritten(slot.git, {})
 
     def complete_renewal(self) -> None:
         """Give a `.git` its place that had none when we were killed between the two renames: the old one was kept and is gone."""
@@ -103,11 +106,28 @@ class Building:
         """Where a new `.git` is made, and where the old one goes."""
         return self.slot.control / "git.new", self.slot.control / "git.old"
 
-    def prove(self, base: Base, references: str, seen: Snapshot, tracked: Tracked) -> None:
-        """Write the proof down: everything before is done. `references`: what the tenant is told of the remote. `seen`: the tree, in which
-        everything is as it must be.
+    def _prove(
+        self,
+        base: Base,
+        references: str,
+        git: Manifest,
+        seen: Snapshot,
+        tracked: Tracked,
+        known: Mapping[str, Mark] | None = None,
+    ) -> None:
+        """Write the proof down: everything before is done. `references`: what the tenant is told of the remote. `git`: `.git`. `seen`: the
+        tree, all of whose names are right. `known`: files that were right, as they stood then, which git need not have seen.
         """
-        Proof.make(self.slot, base.branch, base.commit, references, seen, tracked).write(self.slot)
+        tree = Manifest.of(self.slot.tree, seen, self._doubted(seen, known or {}))
+        Proof.make(base, references, git, tree, set(seen.kept), tracked).write(self.slot)
+
+    def _doubted(self, seen: Snapshot, known: Mapping[str, Mark]) -> list[str]:
+        """The files that somebody may have written between us and the look at them: they are neither as git has seen them, nor as they
+        were `known`. Whoever gives the slot out looks into them.
+        """
+        open_paths = [path for path, mark in seen.files.items() if known.get(path) != mark]
+        by_git = seen_by_git(self.slot, digest_size=self.mirror.digest_size) if open_paths else {}
+        return [path for path in open_paths if by_git.get(os.fsencode(path)) != _in_index(seen.files[path])]
 
     def bring_to(self, git: Git, base: Base, known: tuple[Proof, Changes] | None = None) -> None:
         """Check out `base` in a tree in which nothing is left that anybody could miss; then give the tree a new `.git`, unless nothing has
@@ -125,17 +145,22 @@ class Building:
         if known is None:
             index.bring_to(base.commit)
             tracked = index.tracked()
-            self._renew_git(base)
+            ours = self._renew_git(base)
             seen = snapshot(slot.tree, keep=self.keep)
+            unchanged = {}
         else:
             proof, found = known
+            written = set(found.changed)
+            unchanged = {path: mark for path, mark in found.seen.files.items() if path not in written}
             if found.changed:
                 index.check_out(found.changed)
             tracked = found.tracked
             if (proof.branch, proof.references) == (base.branch, references) and proof.git.holds(slot.git):
-                write_whole(slot.git / "index", slot.index.read_bytes())
+                content = slot.index.read_bytes()
+                write_whole(slot.git / "index", content)
+                ours = proof.git.rewritten(slot.git, {"index": content})
             else:
-                self._renew_git(base)
+                ours = self._renew_git(base)
             seen = snapshot(slot.tree, keep=self.keep, earlier=found.seen)
         missing = missing_files(seen, tracked, self.keep)
         further = sorted(seen.files.keys() - tracked.files) + seen.repositories + seen.problems
@@ -145,7 +170,7 @@ class Building:
                 slot_id=slot.slot_id,
                 way_out=f"run `yaoki pool recover {slot.slot_id}`",
             )
-        self.prove(base, references, seen, tracked)
+        self._prove(base, references, ours, seen, tracked, unchanged)
 
     def is_at(self, base: Base, proof: Proof) -> bool:
         """Whether `bring_to` would have nothing to do: the proof is of the same branch, commit, and references of the remote."""
@@ -177,3 +202,8 @@ class Building:
         """A digest of what a tenant is told of the remote."""
         text = self.mirror.slot_references().encode("utf-8", "surrogateescape")
         return blake2b(text, digest_size=20).hexdigest()
+
+
+def _in_index(mark: Mark) -> Mark:
+    """A mark as git writes it down."""
+    return mark[0], mark[1] % (1 << 32)

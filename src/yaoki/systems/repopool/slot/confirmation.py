@@ -5,11 +5,13 @@ What has another mark than in the proof may still hold what it held: a file that
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yaoki.core.clock import file_time_ns
 from yaoki.systems.repopool.errors import GitOperationError
 from yaoki.systems.repopool.slot.index import SlotIndex
+from yaoki.systems.repopool.slot.manifest import Manifest
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.snapshot import snapshot
 
@@ -36,11 +38,11 @@ def confirmed(slot: SlotLayout, git: Git, keep: Sequence[str] = ()) -> Proof | N
         seen = snapshot(slot.tree, keep=keep)
         if not _holds_the_same(slot, git, written) or seen.files.keys() != set(proof.tree.files):
             return None
-        proof = Proof.make(slot, proof.branch, proof.commit, proof.references, seen, proof.tracked)
+        proof = replace(proof.settled(looked_at), tree=Manifest.of(slot.tree, seen))
         proof.write(slot)
     elif proof.is_young:
         proof.settled(looked_at).write(slot)
-    SlotIndex(git, slot).settle(proof.tree.newest)
+    SlotIndex(git, slot).settle(proof.tree.newest, looked_at)
     return proof
 
 

@@ -9,19 +9,19 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yaoki.core.clock import clock
+from yaoki.systems.repopool.git.index_file import entries_in_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.slot.layout import SlotLayout
-    from yaoki.systems.repopool.slot.snapshot import Snapshot
+    from yaoki.systems.repopool.slot.snapshot import Mark, Snapshot
 
 # One for each core; for a few hundred files one alone is faster.
 _SEVERAL_WRITERS = ("-c", "checkout.workers=0", "-c", "checkout.thresholdForParallelism=1000")
 
-__all__ = ["SlotIndex", "Tracked"]
+__all__ = ["SlotIndex", "Tracked", "seen_by_git"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class SlotIndex:
         """Make the index anew for a tree that is left as it is."""
         self._run(["read-tree", commit])
 
-    def settle(self, newest: int) -> None:
-        """The tree is known to be as the index says, and nothing in it has changed since `newest` (wall time in ns).
+    def settle(self, newest: int, looked_at: int) -> None:
+        """The tree was found to be as the index says by a look at `looked_at`, and the last change in it was at `newest` (times of files in ns).
 
-        git tells times by the second, and reads every file again that is as young as the index, whenever it writes the index: once that
-        second is over, the index may be younger. Raises OSError.
+        git tells times by the second, and reads every file again that is as young as the index, whenever it writes the index. If that
+        second was over when we looked, the index may be younger: what is written later bears another one. Raises OSError.
         """
         second = newest // 1_000_000_000
-        if int(self._slot.index.stat().st_mtime) <= second < int(clock.wall()):
+        if int(self._slot.index.stat().st_mtime) <= second < looked_at // 1_000_000_000:
             os.utime(self._slot.index)
 
     def _run(self, words: Sequence[str], paths: Iterable[str] = (), *, allowed: Sequence[int] = (0,)) -> str:
@@ -90,3 +90,14 @@ class SlotIndex:
             self._slot.mirror, words, tree=self._slot.tree, index=self._slot.index, stdin=stdin, allowed=allowed
         )
         return os.fsdecode(done.stdout)
+
+
+def seen_by_git(slot: SlotLayout, *, digest_size: int) -> dict[bytes, Mark]:
+    """How each file of a tree stood when git last knew it to be as our index says, of the inode the lower 32 bits; {} for an index that
+    is written otherwise. Raises OSError.
+    """
+    content = slot.index.read_bytes()
+    try:
+        return {path: (changed, inode) for path, changed, inode in entries_in_index(content, digest_size=digest_size)}
+    except ValueError:
+        return {}

@@ -18,7 +18,7 @@ from yaoki.systems.repopool.files import read_regular
 from yaoki.systems.repopool.slot.snapshot import OpenFolder, is_young, joined, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from yaoki.systems.repopool.slot.snapshot import Mark, Snapshot
@@ -41,8 +41,8 @@ class Manifest:
     young: dict[str, str]
 
     @staticmethod
-    def of(root: Path, seen: Snapshot) -> Manifest:
-        """The manifest of what was seen under `root`."""
+    def of(root: Path, seen: Snapshot, doubted: Iterable[str] = ()) -> Manifest:
+        """The manifest of what was seen under `root`. `doubted`: files that may not be as they must be, and are to be looked at again."""
         marks = array("q")
         young: dict[str, str] = {}
         base = os.fspath(root)
@@ -55,6 +55,7 @@ class Manifest:
                 if is_young(mark, seen.began):
                     path = f"{each.path}/{name}" if each.path else name
                     young[path] = _backing(base, path)
+        young.update(dict.fromkeys(doubted, ""))
         return Manifest([each.path for each in seen.listings], ["/".join(each.names) for each in seen.listings], marks, young)
 
     @property
@@ -95,6 +96,19 @@ class Manifest:
         known = set(changed)
         young = [path for path in self.young if not path.endswith("/") and path not in known]
         return [*changed, *self._unbacked(os.fspath(root), young)]
+
+    def rewritten(self, root: Path, written: Mapping[str, bytes]) -> Manifest:
+        """The same, after we have put the files `written`, which it has, in the place of others, or only renamed the folder. Of what
+        anybody else has done there meanwhile nothing is believed. Raises OSError.
+        """
+        marks, young, names = self.marks[:], dict(self.young), _split(self.names[0])
+        marks[0], marks[1] = mark_of(root.lstat())
+        young["/"] = _names_backing([*names, *(path for path in self.folders if path and "/" not in path)])
+        for name, content in written.items():
+            at = 2 + 2 * names.index(name)
+            marks[at], marks[at + 1] = mark_of((root / name).lstat())
+            young[name] = _sum(content)
+        return replace(self, marks=marks, young=young)
 
     def settled(self, looked_at: int) -> Manifest:
         """The same, with backing only for what was young at `looked_at` (the time of files in ns), after which the tree was found to be as
@@ -162,12 +176,16 @@ def _backing(root: str, path: str) -> str:
     """What there is: the names in a folder, the content of a file; "" if that cannot be told."""
     place = f"{root}/{path}"
     try:
-        if path.endswith("/"):
-            content = "/".join(sorted(os.listdir(place))).encode("utf-8", "surrogateescape")  # noqa: PTH208  # for many
-        else:
-            content = _content(place)
+        return _names_backing(os.listdir(place)) if path.endswith("/") else _sum(_content(place))  # noqa: PTH208  # for many
     except (OSError, ValueError):
         return ""
+
+
+def _names_backing(names: list[str]) -> str:
+    return _sum("/".join(sorted(names)).encode("utf-8", "surrogateescape"))
+
+
+def _sum(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.files import read_regular, write_whole
 from yaoki.systems.repopool.slot.index import Tracked
 from yaoki.systems.repopool.slot.manifest import Manifest
-from yaoki.systems.repopool.slot.snapshot import is_covered, snapshot
+from yaoki.systems.repopool.slot.snapshot import is_covered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from yaoki.systems.repopool.mirror.mirror import Base
     from yaoki.systems.repopool.slot.layout import SlotLayout
-    from yaoki.systems.repopool.slot.snapshot import Snapshot
 
 __all__ = ["Proof"]
 
@@ -43,15 +43,14 @@ class Proof:
     submodules: list[str]
 
     @staticmethod
-    def make(slot: SlotLayout, branch: str, commit: str, references: str, seen: Snapshot, tracked: Tracked) -> Proof:
-        """The proof of how the slot stands now. `seen`: its tree, in which everything is as it must be."""
-        kept = set(seen.kept)
+    def make(base: Base, references: str, git: Manifest, tree: Manifest, kept: set[str], tracked: Tracked) -> Proof:
+        """The proof of how the slot stands. `kept`: what a pattern has spared."""
         return Proof(
-            branch=branch,
-            commit=commit,
+            branch=base.branch,
+            commit=base.commit,
             references=references,
-            tree=Manifest.of(slot.tree, seen),
-            git=Manifest.of(slot.git, snapshot(slot.git, skip="")),
+            tree=tree,
+            git=git,
             spared=sorted(path for path in tracked.files if is_covered(path, kept)) if kept else [],
             submodules=sorted(tracked.submodules),
         )
