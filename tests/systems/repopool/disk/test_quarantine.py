@@ -272,6 +272,25 @@ def test_w3_a_spared_folder_that_is_a_link_is_not_followed(world: World, tmp_pat
     assert (world.tree() / "docs" / "d.txt").read_text() == "docs/d.txt as it was\n"
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_w3_an_ignored_file_that_the_tenant_has_added_is_work(world: World, committed: bool) -> None:
+    """SPEC W3: to git it is no longer ignored; what he has written into it since is nowhere else."""
+    workspace = world.built()
+    (world.tree() / "x.log").write_text("added\n")
+    (world.tree() / "y.log").write_text("only ignored\n")
+    tenant(world.tree(), "add", "--force", "x.log")
+    if committed:
+        tenant(world.tree(), "commit", "--quiet", "--message=added")
+    (world.tree() / "x.log").write_text("written since\n")
+    assert "new: x.log" in workspace.has_work()
+
+    cleaned = workspace.clean(ticket="1")
+
+    assert (world.restored() / "x.log").read_text() == "written since\n"
+    assert cleaned.removed == ("y.log",)
+    assert not (world.tree() / "x.log").exists()
+
+
 def test_w3_ignored_files_are_kept_of_a_tenant_who_did_not_give_back(world: World) -> None:
     """SPEC W3: who gives his slot back knows that ignored files go; from whom it is taken, does not."""
     workspace = world.built()

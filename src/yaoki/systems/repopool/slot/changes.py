@@ -10,7 +10,7 @@ from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.slot.snapshot import Snapshot, is_covered, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from pathlib import Path
 
     from yaoki.systems.repopool.slot.index import SlotIndex, Tracked
@@ -37,6 +37,13 @@ class Changes:
     repositories: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
+
+    def claim(self, paths: Container[str]) -> None:
+        """What the tenant has added to an index of his own is work, though a pattern ignores it."""
+        claimed = {path for path in self.ignored if path in paths}
+        if claimed:
+            self.ignored = [path for path in self.ignored if path not in claimed]
+            self.untracked = sorted((*self.untracked, *claimed))
 
 
 def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[str] = ()) -> Changes:

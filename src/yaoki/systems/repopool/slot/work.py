@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from yaoki.systems.repopool.git.index_file import tree_in_index
+from yaoki.systems.repopool.git.index_file import entries_in_index, tree_in_index
 from yaoki.systems.repopool.git.refs import references
 
 if TYPE_CHECKING:
@@ -13,7 +14,16 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.slot.layout import SlotLayout
     from yaoki.systems.repopool.slot.tenant import Survey
 
-__all__ = ["may_hold_work", "work_in_words"]
+__all__ = ["claim_added", "may_hold_work", "work_in_words"]
+
+
+def claim_added(found: Changes, seen: Survey, *, digest_size: int) -> None:
+    """Count among the `found` work what the tenant has added to his index, though a pattern ignores it."""
+    if found.ignored and seen.index is not None:
+        try:
+            found.claim({os.fsdecode(path) for path, _, _ in entries_in_index(seen.index, digest_size=digest_size)})
+        except ValueError as error:
+            seen.whole.append(f"index: {error}")
 
 
 def may_hold_work(slot: SlotLayout, mirror: Mirror, found: Changes, seen: Survey, base: str) -> bool:

@@ -24,7 +24,7 @@ from yaoki.systems.repopool.slot.confirmation import confirmed, is_tree_unchange
 from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.tenant import survey
-from yaoki.systems.repopool.slot.work import work_in_words
+from yaoki.systems.repopool.slot.work import claim_added, work_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +165,7 @@ class Workspace:
             self._building.mend_control(git, base)
             found = changes(slot.tree, SlotIndex(git, slot), None, self.policy.keep_ignored)
             seen = survey(slot.git, digest_size=self.mirror.digest_size)
+            claim_added(found, seen, digest_size=self.mirror.digest_size)
             return work_in_words(slot, self.mirror, found, seen, base.commit)
 
     def check(self, *, tier: int = 0, tenant: bool = False) -> list[Damage]:
