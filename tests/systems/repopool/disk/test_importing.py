@@ -104,6 +104,30 @@ def test_w3_a_name_that_git_would_not_check_out_again_is_kept_with_the_whole_tre
     assert not (world.tree() / "sub").exists()
 
 
+@pytest.mark.parametrize("name", [".git\\inside", "git~1\\inside", ".git :stream"])
+def test_w3_a_name_that_only_another_system_takes_for_the_git_folder_is_kept(world: World, name: str) -> None:
+    """SPEC W3: git refuses it everywhere."""
+    workspace = world.built()
+    (world.tree() / name).write_text("mine")
+
+    workspace.clean(ticket="1")
+
+    assert (world.restored() / name).read_text() == "mine"
+    assert not (world.tree() / name).exists()
+
+
+@pytest.mark.parametrize("name", [".gitmodules", ".GITMODULES ", "GITMOD~1", "gi7eba~1"])
+def test_w3_a_link_that_git_would_not_check_out_again_is_kept_with_the_whole_tree(world: World, name: str) -> None:
+    """SPEC W3: git refuses a list of submodules that is a link."""
+    workspace = world.built()
+    (world.tree() / name).symlink_to("a.txt")
+
+    workspace.clean(ticket="1")
+
+    assert target_of(world.restored() / name) == "a.txt"
+    assert not (world.tree() / name).is_symlink()
+
+
 def test_w3_a_file_that_shrinks_while_it_is_kept_is_kept_with_the_whole_tree(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

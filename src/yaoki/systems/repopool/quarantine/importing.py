@@ -27,8 +27,9 @@ __all__ = ["CHUNK", "Imported", "WorkTree", "import_commit"]
 CHUNK = 1024 * 1024
 """Bytes of a file that are read at once."""
 
-# git would not check them out again: they stand for the git folder on some file system.
-_REFUSED = re.compile(r"(?:^|/)(?:\.git|git~1)[ .]*(?::[^/]*)?(?:/|$)", re.IGNORECASE)
+# git would not check them out again: on some file system they stand for the git folder, or as links for the list of submodules.
+_REFUSED = re.compile(r"(?:^|/)(?:\.git|git~1)[ .]*(?:[:\\][^/]*)?(?:/|$)", re.IGNORECASE)
+_REFUSED_LINK = re.compile(r"(?:^|/)(?:\.gitmodules|(?:g[^/~]{0,5})?~\d+)[ .]*(?::[^/]*)?$", re.IGNORECASE)
 
 
 class WorkTree(NamedTuple):
@@ -84,6 +85,8 @@ def _file(place: str, path: str) -> Iterator[bytes]:
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
+        if _REFUSED_LINK.search(path):
+            raise CleanupError(f"git cannot keep a link of the name {path!r}") from error
         target = os.fsencode(os.readlink(place))  # noqa: PTH115  # a Path would tidy it up
         yield b"M 120000 inline " + _quoted(path) + f"\ndata {len(target)}\n".encode() + target + b"\n"
         return
