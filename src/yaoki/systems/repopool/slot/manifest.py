@@ -75,12 +75,15 @@ class Manifest:
     def differing(self, root: Path) -> Iterator[str]:
         """The paths whose marks say that they may have changed; a folder, in which names may have, ends with "/"."""
         base = os.fspath(root)
-        for path, names, marks in self._by_folder():
+        for path, together, marks in self._by_folder():
+            # As bytes, since every name is given to the system.
+            names = os.fsencode(together).split(b"/") if together else []
             try:
                 with OpenFolder(base, path) as folder:
                     if mark_of(folder.status()) != (marks[0], marks[1]):
                         yield f"{path}/"
-                    yield from joined(path, folder.changed(names, marks[2::2], marks[3::2]))
+                    changed = folder.changed(names, marks[2::2], marks[3::2])
+                    yield from joined(path, [os.fsdecode(name) for name in changed])
             except OSError:
                 yield f"{path}/"
         yield from self._unbacked(base, self.young)
@@ -89,8 +92,8 @@ class Manifest:
         """The files of the manifest that may have changed, or are gone, by what was seen at `root` now."""
         changed = [
             path
-            for folder, names, marks in self._by_folder()
-            for path, mark in zip(joined(folder, names), _pairs(marks[2:]), strict=True)
+            for folder, together, marks in self._by_folder()
+            for path, mark in zip(joined(folder, _split(together)), _pairs(marks[2:]), strict=True)
             if seen.files.get(path) != mark
         ]
         known = set(changed)
@@ -117,17 +120,16 @@ class Manifest:
         if not self.young:
             return self
         marks: dict[str, Mark] = {}
-        for folder, names, inside in self._by_folder():
-            marks.update(zip([f"{folder}/", *joined(folder, names)], _pairs(inside), strict=True))
+        for folder, together, inside in self._by_folder():
+            marks.update(zip([f"{folder}/", *joined(folder, _split(together))], _pairs(inside), strict=True))
         return replace(self, young={path: each for path, each in self.young.items() if is_young(marks[path], looked_at)})
 
-    def _by_folder(self) -> Iterator[tuple[str, list[str], array[int]]]:
+    def _by_folder(self) -> Iterator[tuple[str, str, array[int]]]:
         """Each folder: its path, the names in it that are no folders, and the `marks` of it and of them."""
         at = 0
         for path, together in zip(self.folders, self.names, strict=True):
-            names = _split(together)
-            start, at = at, at + 2 + 2 * len(names)
-            yield path, names, self.marks[start:at]
+            start, at = at, at + 2 + 2 * _count(together)
+            yield path, together, self.marks[start:at]
 
     def _unbacked(self, base: str, paths: Iterable[str]) -> Iterator[str]:
         """Those of the young `paths` that are not, or cannot be proven to be, what they were."""
@@ -153,7 +155,7 @@ class Manifest:
             raise TypeError("it is no manifest")
         names = _texts(stored["names"])
         marks = array("q", b64decode(str(stored["marks"]), validate=True))
-        if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(len(_split(each)) for each in names)):
+        if len(folders) != len(names) or len(marks) != 2 * (len(folders) + sum(map(_count, names))):
             raise ValueError("its parts do not belong together")
         return Manifest(_texts(folders), names, marks, young)
 
@@ -164,6 +166,10 @@ def _pairs(marks: array[int]) -> Iterator[Mark]:
 
 def _split(names: str) -> list[str]:
     return names.split("/") if names else []
+
+
+def _count(names: str) -> int:
+    return names.count("/") + 1 if names else 0
 
 
 def _texts(stored: object) -> list[str]:

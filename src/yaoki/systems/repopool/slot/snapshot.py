@@ -176,7 +176,7 @@ class OpenFolder:
         except OSError:
             return GONE
 
-    def changed(self, names: Sequence[str], times: Iterable[int], inodes: Iterable[int]) -> list[str]:
+    def changed(self, names: Sequence[bytes], times: Iterable[int], inodes: Iterable[int]) -> list[bytes]:
         """Those of `names` that have other marks than these, or are gone."""
         found, lstat, descriptor = [], os.lstat, self.descriptor
         for name, changed, inode in zip(names, times, inodes, strict=True):
