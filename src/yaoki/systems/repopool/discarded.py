@@ -80,9 +80,25 @@ class Emptying:
             running = place in self._again
             self._again[place] = running
         if not running:
-            threading.Thread(target=self._run, args=(place,), name="yaoki-pool-discard").start()
+            try:
+                threading.Thread(target=self._run, args=(place,), name="yaoki-pool-discard").start()
+            except RuntimeError as error:
+                # The process ends, or may have no more threads; whoever works on a slot next begins again.
+                _log.info("what is in %s is deleted later: %s", place, error)
+                self._end(place)
 
     def _run(self, place: Path) -> None:
+        try:
+            self._empty(place)
+        except BaseException:
+            self._end(place)
+            raise
+
+    def _end(self, place: Path) -> None:
+        with self._gate:
+            self._again.pop(place, None)
+
+    def _empty(self, place: Path) -> None:
         while True:
             for path in _contents(place):
                 try:

@@ -23,6 +23,9 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The numbers of errors that say that there is no room: no space, no quota, a file that may not grow."""
 
 _CHUNK = 1024 * 1024
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Levels of folders, few enough to have a descriptor for each.
+_DEEP = 50
 
 
 def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -114,9 +117,46 @@ def remove(path: Path) -> None:
     except FileNotFoundError:
         return
     if is_real_folder:
-        shutil.rmtree(path, onerror=_permit)
+        try:
+            shutil.rmtree(path, onerror=_permit)
+        except RecursionError:
+            _flatten(path)
+            shutil.rmtree(path, onerror=_permit)
     else:
         path.unlink()
+
+
+def _flatten(path: Path) -> None:
+    """Bring every folder that lies deep in another one, which is to go, up to its top: `shutil.rmtree` calls itself for each level.
+
+    By descriptors, so that no link is followed that comes into the way meanwhile. Raises OSError.
+    """
+    top = os.open(path, _FOLDER)
+    try:
+        waiting = ["."]
+        while waiting:
+            folder = os.open(waiting.pop(), _FOLDER, dir_fd=top)
+            try:
+                _bring_up(folder, 1, top, waiting)
+            finally:
+                os.close(folder)
+    finally:
+        os.close(top)
+
+
+def _bring_up(folder: int, level: int, top: int, brought: list[str]) -> None:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for name in names:
+        if level == _DEEP:
+            brought.append(os.urandom(8).hex())
+            os.rename(name, brought[-1], src_dir_fd=folder, dst_dir_fd=top)  # it knows no descriptors
+            continue
+        inside = os.open(name, _FOLDER, dir_fd=folder)
+        try:
+            _bring_up(inside, level + 1, top, brought)
+        finally:
+            os.close(inside)
 
 
 def _permit(function: Callable[..., object], path: str, problem: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -73,6 +74,46 @@ def test_w1_a_link_goes_and_what_it_leads_to_stays(tmp_path: Path, tree: Path) -
     ended()
     assert (tree / "inside" / "file").read_text() == "x"
     assert not link.is_symlink()
+
+
+def test_w1_folders_that_lie_deeper_than_python_can_call_itself_are_deleted(tmp_path: Path) -> None:
+    """SPEC W1: a tenant may make as many as his disk has space for, and no path leads to the last of them."""
+    place = tmp_path / "discarded"
+    (place / "1").mkdir(parents=True)
+    folder = os.open(place / "1", os.O_RDONLY)
+    for _ in range(2000):
+        os.mkdir("a long name of a folder", dir_fd=folder)  # no path leads there
+        inside = os.open("a long name of a folder", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inside
+    os.close(folder)
+
+    Emptying().begin(place)
+    ended()
+
+    assert list(place.iterdir()) == []
+
+
+def test_w1_a_process_that_may_start_no_thread_leaves_it_to_the_next_one(
+    tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC W1: the slot is clean all the same, and later it is tried again."""
+    place = tmp_path / "discarded"
+    Discarded(place).take(tree)
+    emptying = Emptying()
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        emptying.begin(place)
+    assert list(place.rglob("file"))
+
+    emptying.begin(place)
+    ended()
+
+    assert list(place.iterdir()) == []
 
 
 def test_w1_what_a_killed_process_left_is_deleted_by_the_next_one(world: World) -> None:

@@ -151,6 +151,32 @@ def test_w3_a_file_that_shrinks_while_it_is_kept_is_kept_with_the_whole_tree(
     assert (world.restored() / "large").read_bytes() == b"x" * 10
 
 
+def test_w3_a_file_that_grows_while_it_is_kept_is_kept_with_the_whole_tree(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC W3: whoever writes still writes into the tree that was renamed away, and nothing of it is cut off."""
+    workspace = world.built()
+    growing = world.tree() / "growing"
+    growing.write_bytes(b"first\n")
+    read, inode = os.read, growing.stat().st_ino
+    writer = growing.open("ab", buffering=0)
+
+    def read_and_grow(descriptor: int, size: int) -> bytes:
+        told = read(descriptor, size)
+        if os.fstat(descriptor).st_ino == inode:
+            writer.write(b"second\n")
+        return told
+
+    monkeypatch.setattr(importing.os, "read", read_and_grow)
+    workspace.clean(ticket="1")
+    monkeypatch.undo()
+    with writer:
+        writer.write(b"third\n")
+
+    assert (world.restored() / "growing").read_bytes() == b"first\nsecond\nthird\n"
+    assert not growing.exists()
+
+
 def test_w3_line_ends_that_git_would_convert_are_kept_as_they_are(world: World) -> None:
     """SPEC W3: to git the file is unchanged; to whoever wrote it, it is not."""
     workspace = world.built()

@@ -103,6 +103,9 @@ def _file(place: str, path: str) -> Iterator[bytes]:
                 raise CleanupError(f"{path} changes while it is kept")
             left -= len(chunk)
             yield chunk
+        now = os.fstat(descriptor)
+        if (now.st_size, now.st_ctime_ns) != (status.st_size, status.st_ctime_ns):
+            raise CleanupError(f"{path} changes while it is kept")
         yield b"\n"
     finally:
         os.close(descriptor)
