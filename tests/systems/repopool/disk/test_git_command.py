@@ -75,7 +75,7 @@ def test_t1_a_deadline_of_the_caller_ends_git(tmp_path: Path) -> None:
 
 def test_w1_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SPEC W1: neither output nor complaints without end fill our memory."""
-    monkeypatch.setattr("yaoki.systems.repopool.git.command._LARGEST_OUTPUT", 100_000)
+    monkeypatch.setattr("yaoki.systems.repopool.git.process._LARGEST_OUTPUT", 100_000)
     with pytest.raises(GitOperationError, match="more than 100000 bytes"):
         Git(program=script(tmp_path, "yes")).run(None, ["x"])
 

@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import shutil
-import signal
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +23,7 @@ from yaoki.core.clock import clock
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.systems.repopool.errors import GitOperationError, PoolManagerError
 from yaoki.systems.repopool.git.failures import classified, way_out
+from yaoki.systems.repopool.git.process import kill, talk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,9 +34,6 @@ __all__ = ["OLDEST", "Git", "GitResult"]
 OLDEST = (2, 31)
 """The oldest git that will do."""
 
-_LARGEST_OUTPUT = 256 * 1024 * 1024
-_STDERR_KEPT = 8192
-_CHUNK = 65536
 _SETTINGS = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -164,23 +159,13 @@ class Git:
     ) -> GitResult:
         """Run `git ARGUMENTS` on the git folder `git_dir`, which must be ours; None: on none. `tree`: the work tree. `index`: another
         index file. `objects`: where new objects go. `borrow`: object folders that are read too. `remote`: it may talk to one. `durable`: what
-        it writes shall survive a power cut. `stdin`: what it reads, as a whole or piece by piece. `timeout`: seconds; the whole process group is killed then.
+        it writes shall survive a power cut. `stdin`: what it reads, as a whole or piece by piece. `timeout`: seconds; the whole process group
+        is killed then.
 
         Raises GitOperationError, its `failure` classified, for an exit code that is not in `allowed`; DeadlineExceededError if the
         caller's deadline ended it.
         """
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment.update(_ENVIRONMENT)
-        if git_dir is not None:
-            environment["GIT_DIR"] = str(git_dir)
-        if tree is not None:
-            environment["GIT_WORK_TREE"] = str(tree)
-        if index is not None:
-            environment["GIT_INDEX_FILE"] = str(index)
-        if objects is not None:
-            environment["GIT_OBJECT_DIRECTORY"] = str(objects)
-        if borrow:
-            environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(_quoted(folder) for folder in borrow)
+        environment = _environment(git_dir, tree=tree, index=index, objects=objects, borrow=borrow)
         settings = [*_SETTINGS]
         if remote:
             settings += _REMOTE_SETTINGS
@@ -211,10 +196,10 @@ class Git:
                 raise GitOperationError(f"{where} does not exist", command=arguments, way_out="recover the slot") from error
             raise _missing(self.program) from error
         try:
-            stdout, said, in_time = _talk(process, iter((stdin,)) if isinstance(stdin, bytes) else stdin, until)
+            stdout, said, in_time = talk(process, iter((stdin,)) if isinstance(stdin, bytes) else stdin, until)
         except BaseException:
             # Nobody waits for it any more, an interrupted caller least of all.
-            _kill(process)
+            kill(process)
             raise
         finally:
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -229,6 +214,23 @@ class Git:
         raise _failed(arguments, code, stderr, clock.now() - started)
 
 
+def _environment(
+    git_dir: Path | None, *, tree: Path | None, index: Path | None, objects: Path | None, borrow: Sequence[Path]
+) -> dict[str, str]:
+    """Ours, without anything that the caller's says to git, and with the places of this command."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRONMENT
+    places = {
+        "GIT_DIR": git_dir,
+        "GIT_WORK_TREE": tree,
+        "GIT_INDEX_FILE": index,
+        "GIT_OBJECT_DIRECTORY": objects,
+    }
+    environment |= {name: str(place) for name, place in places.items() if place is not None}
+    if borrow:
+        environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = ":".join(_quoted(folder) for folder in borrow)
+    return environment
+
+
 def _as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Settings as git reads them from its environment, the later ones over the former."""
     variables = {"GIT_CONFIG_COUNT": str(len(settings))}
@@ -236,97 +238,6 @@ def _as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
         variables[f"GIT_CONFIG_KEY_{number}"] = name
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return variables
-
-
-def _talk(process: subprocess.Popen[bytes], stdin: Iterator[bytes], until: float) -> tuple[bytes, bytes, bool]:
-    """Feed and read a process until it ends, or its time does: then it is killed."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    piece, read, said = memoryview(b""), bytearray(), bytearray()
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(process.stdout, selectors.EVENT_READ)
-        waiting.register(process.stderr, selectors.EVENT_READ)
-        if process.stdin is not None:
-            os.set_blocking(process.stdin.fileno(), False)
-            waiting.register(process.stdin, selectors.EVENT_WRITE)
-        while waiting.get_map():
-            seconds = until - clock.now()
-            ready = waiting.select(min(seconds, 3600.0)) if seconds > 0 else []
-            if not ready and until - clock.now() <= 0:
-                _kill(process)
-                return bytes(read), bytes(said), False
-            for key, _ in ready:
-                if key.fileobj is process.stdin:
-                    assert process.stdin is not None
-                    piece, more = _fed(key.fd, piece, stdin)
-                    if not more:
-                        waiting.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                chunk = os.read(key.fd, _CHUNK)
-                if not chunk:
-                    waiting.unregister(key.fileobj)
-                elif key.fileobj is process.stdout:
-                    read += chunk
-                    if len(read) > _LARGEST_OUTPUT:
-                        _kill(process)
-                        raise GitOperationError(f"git said more than {_LARGEST_OUTPUT} bytes")
-                else:
-                    said += chunk
-                    del said[:-_STDERR_KEPT]
-    if not _ended(process, until):
-        _kill(process)
-        return bytes(read), bytes(said), False
-    return bytes(read), bytes(said), True
-
-
-def _fed(descriptor: int, piece: memoryview, rest: Iterator[bytes]) -> tuple[memoryview, bool]:
-    """Write what is left of a piece, or the next ones joined. Returns what is left now, and whether there may be more to write."""
-    if not piece:
-        joined = bytearray()
-        while len(joined) < _CHUNK and (following := next(rest, None)) is not None:
-            joined += following
-        if not joined:
-            return piece, False
-        piece = memoryview(bytes(joined))
-    try:
-        return piece[os.write(descriptor, piece[:_CHUNK]) :], True
-    except BlockingIOError:
-        return piece, True
-    except BrokenPipeError:
-        # It reads no more; what it says, and how it ends, tells why.
-        return piece, False
-
-
-def _ended(process: subprocess.Popen[bytes], until: float) -> bool:
-    """Wait for the end of a process that says nothing more."""
-    seconds = max(0.0, min(until - clock.now(), 3600.0))
-    try:
-        # `Popen.wait` with a time looks again and again, with pauses in between.
-        descriptor = os.pidfd_open(process.pid)
-    except (AttributeError, OSError):
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-    try:
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(descriptor, selectors.EVENT_READ)
-            if not waiting.select(seconds):
-                return False
-    finally:
-        os.close(descriptor)
-    process.wait()
-    return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it has started, and wait for it."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
 
 
 def _failed(arguments: Sequence[str], code: int | None, stderr: str, seconds: float) -> GitOperationError:

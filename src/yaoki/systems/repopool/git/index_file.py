@@ -6,7 +6,7 @@ Source: gitformat-index(5).
 from __future__ import annotations
 
 import hashlib
-from struct import Struct, error
+import struct
 from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.files import read_regular
@@ -23,7 +23,7 @@ LARGEST = 1024 * 1024 * 1024
 _HEADER = 12
 _VERSIONS = (2, 3, 4)
 # Time of change (seconds, nanoseconds), and the inode; time of writing and device are passed over.
-_SEEN = Struct(">II12xI")
+_SEEN = struct.Struct(">II12xI")
 _SEEN_SIZE = 40
 _HAS_MORE_FLAGS = 0x40
 
@@ -50,8 +50,8 @@ def index_problem(path: Path, *, digest_size: int = 20) -> str:
 
 
 def entries_in_index(content: bytes, *, digest_size: int = 20) -> Iterator[tuple[bytes, int, int]]:
-    """What is in an index that `index_problem` has found to be whole: each path, the time of change in ns that git saw when it last knew the file
-    to be as the index says (0 if it never did), and the lower 32 bits of the inode.
+    """What is in an index that `index_problem` has found to be whole: each path, the time of change in ns that git saw when it last knew the
+    file to be as the index says (0 if it never did), and the lower 32 bits of the inode.
 
     Raises ValueError if it is not written as git writes it.
     """
@@ -70,8 +70,8 @@ def entries_in_index(content: bytes, *, digest_size: int = 20) -> Iterator[tuple
             yield name, seconds * 1_000_000_000 + nanoseconds, inode
             # Up to version 3 entries are filled up to a multiple of 8 bytes.
             at = end + 1 if version == 4 else end + 8 - (end - at) % 8
-    except (IndexError, error) as problem:
-        raise ValueError("it ends within an entry") from problem
+    except (IndexError, struct.error) as error:
+        raise ValueError("it ends within an entry") from error
 
 
 def _offset_at(content: bytes, at: int) -> tuple[int, int]:
