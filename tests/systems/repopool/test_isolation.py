@@ -11,6 +11,7 @@ import pytest
 
 from tests.systems.repopool.conftest import git
 from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
+from yaoki.systems.repopool.errors import CleanupError, NoAvailableSlotError
 
 Make = Callable[..., PoolManager]
 ONE = "workspace-web-slot1"
@@ -45,3 +46,18 @@ def test_a_recovery_of_one_slot_never_raises(make_manager: Make, caplog: pytest.
 
     assert manager.recover_slot(ONE) is False
     assert "has version 999" in caplog.text
+
+
+def test_a_tree_in_which_its_holder_may_write_is_offered_to_nobody(make_manager: Make, tmp_path: Path) -> None:
+    """SPEC W3: it could not be renamed away, and nothing else seems to be wrong with it."""
+    manager = make_manager(slots=1)
+    slot = manager.allocate_slot("web")
+    (tmp_path / "workspaces" / "quarantine").mkdir()
+    (tmp_path / "workspaces" / "quarantine" / "web").write_text("in the way")
+
+    with pytest.raises(CleanupError, match="its holder may still write in it"):
+        manager.release_slot(ONE, force=True)
+
+    assert slot.slot_path.is_dir()
+    with pytest.raises(NoAvailableSlotError):
+        manager.allocate_slot("web", timeout=0.0)

@@ -156,6 +156,7 @@ class Release:
         self, workspace: Workspace, taken: Slot, former: Slot, reason: str, by_holder: bool
     ) -> tuple[str, PoolManagerError | OSError | None]:
         seconds = self._resources.config.cleanup_timeout
+        alive = not by_holder and not self._resources.owner_of(former).dead
         try:
             # The holder's deadline has often passed when he gives back.
             with deadline.shielded(seconds):
@@ -164,15 +165,18 @@ class Release:
                     reason=reason,
                     holder="" if former.lease is None else former.lease.holder,
                     taken=not by_holder,
-                    alive=not by_holder and not self._resources.owner_of(former).dead,
+                    alive=alive,
                 )
         except DeadlineExceededError as error:
             late = CleanupError(f"it was not clean within {seconds:g} s (cleanup_timeout)", slot_id=taken.slot_id)
             late.__cause__ = error
             return str(late), late
         except (PoolManagerError, OSError) as error:
+            if alive:
+                # Mended or not, it is where he goes on writing: nobody else may have it.
+                return f"its holder may still write in it, and it could not be renamed away: {error}", error
             with deadline.shielded(deadline.NEVER):
-                return mended(workspace, taken, error), error
+                return mended(workspace, former, error), error
         return "", None
 
     def _give_up(self, taken: Slot, error: BaseException) -> None:
