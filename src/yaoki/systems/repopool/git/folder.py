@@ -1,4 +1,4 @@
-"""The git folder of a slot, the tenant's, made from a fixed template.
+"""The git folder of a slot, the tenant's: made from a fixed template, and what may be wrong with it.
 
 It is small: it borrows all objects from the mirror by one absolute path, and has the remote, its references and one branch. It has no
 hooks.
@@ -16,7 +16,7 @@ from yaoki.systems.repopool.git.refs import head_of, references
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["alternates_problem", "digest_size_of", "make_scratch", "make_tenants", "slot_references", "structure_problem"]
+__all__ = ["alternates_problem", "digest_size_of", "make_git_folder", "make_scratch", "slot_references", "structure_problem"]
 
 _LARGEST = 1024 * 1024
 
@@ -29,7 +29,7 @@ def make_scratch(folder: Path, *, digest_size: int = 20) -> None:
     (folder / "HEAD").write_text("ref: refs/heads/none\n", "ascii")
 
 
-def make_tenants(
+def make_git_folder(
     folder: Path, objects: Path, url: str, branch: str, commit: str, *, packed_refs: str, index: bytes, digest_size: int = 20
 ) -> None:
     """Make a tenant's `.git` in the new folder `folder`: `branch` at `commit` is checked out; "" for a detached HEAD. Raises OSError."""

@@ -132,7 +132,8 @@ class PoolRecovery:
         ]
 
     def _repair(self, rung: Rung) -> Repair:
-        return Repair(*(rung.name, partial(self._mend, rung=rung)), applies=partial(self._may_help, rung), timeout=RUNG_SECONDS)
+        mend, applies = partial(self._mend, rung=rung), partial(self._may_help, rung)
+        return Repair(rung.name, mend, applies=applies, timeout=RUNG_SECONDS)
 
     def _may_be_well(self, anomaly: Anomaly) -> bool:
         """Not if it was on offer: what was found damaged a moment ago is damaged."""

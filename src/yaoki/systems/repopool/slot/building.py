@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.discarded import Discarded
 from yaoki.systems.repopool.errors import CleanupError
 from yaoki.systems.repopool.files import is_folder, remove, write_whole
-from yaoki.systems.repopool.git.folder import make_tenants
+from yaoki.systems.repopool.git.folder import make_git_folder
 from yaoki.systems.repopool.git.refs import is_object_id
 from yaoki.systems.repopool.mirror.mirror import Base
 from yaoki.systems.repopool.slot.changes import missing_files
@@ -61,7 +61,7 @@ class Building:
         fresh.tree.mkdir()
         self._write_base(fresh, base)
         SlotIndex(git, fresh).bring_to(base.commit)
-        self._make_tenants(fresh.git, base, fresh.index.read_bytes())
+        self._make_git(fresh.git, base, fresh.index.read_bytes())
         ours = Manifest.of(fresh.git, snapshot(fresh.git, skip=""))
         tracked = Tracked.written(snapshot(fresh.tree))
         fresh.control.rename(slot.control)
@@ -73,8 +73,8 @@ class Building:
     def _write_base(slot: SlotLayout, base: Base) -> None:
         write_whole(slot.control / "base", f"{base.commit} {base.branch}\n".encode())
 
-    def _make_tenants(self, folder: Path, base: Base, index: bytes) -> None:
-        make_tenants(
+    def _make_git(self, folder: Path, base: Base, index: bytes) -> None:
+        make_git_folder(
             *(folder, self.mirror.objects, self.mirror.address.text, base.branch, base.commit),
             packed_refs=self.mirror.slot_references(),
             index=index,
@@ -86,10 +86,10 @@ class Building:
         slot = self.slot
         fresh, old = self._beside
         remove(fresh)
-        self._make_tenants(fresh, base, slot.index.read_bytes())
+        self._make_git(fresh, base, slot.index.read_bytes())
         ours = Manifest.of(fresh, snapshot(fresh, skip=""))
         self.discarded.take(old)
-        if slot.git.is_symlink() or slot.git.exists():
+        if os.path.lexists(slot.git):
             slot.git.rename(old)
         fresh.rename(slot.git)
         self.discarded.take(old)

@@ -14,11 +14,9 @@ from yaoki.systems.repopool.errors import CleanupError, GitOperationError
 from yaoki.systems.repopool.files import FULL, is_folder
 from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.quarantine.set_aside import SetAside
-from yaoki.systems.repopool.slot.changes import changes, topmost
-from yaoki.systems.repopool.slot.index import SlotIndex
+from yaoki.systems.repopool.slot.changes import topmost
 from yaoki.systems.repopool.slot.proof import Proof
-from yaoki.systems.repopool.slot.tenant import survey
-from yaoki.systems.repopool.slot.work import claim_added, may_hold_work
+from yaoki.systems.repopool.slot.work import inspect_work, may_hold_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,9 +78,7 @@ class Cleaning:
         try:
             proof = self._proof_of(base)
             self._building.mend_control(git, base)
-            found = changes(slot.tree, SlotIndex(git, slot), proof, self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self.mirror.digest_size)
-            claim_added(found, seen, digest_size=self.mirror.digest_size)
+            found, seen = inspect_work(slot, self.mirror, git, proof, self.policy.keep_ignored)
             if found.seen.problems:
                 return Cleaned(self.replace(git, tenancy, f"it cannot be read: {found.seen.problems[0]}"))
             if self._bytes_of((*found.changed, *found.untracked)) > self.policy.largest_commit:

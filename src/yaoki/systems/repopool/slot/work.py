@@ -7,17 +7,36 @@ from typing import TYPE_CHECKING
 
 from yaoki.systems.repopool.git.index_file import entries_in_index, tree_in_index
 from yaoki.systems.repopool.git.refs import references
+from yaoki.systems.repopool.slot.changes import changes
+from yaoki.systems.repopool.slot.index import SlotIndex
+from yaoki.systems.repopool.slot.tenant import survey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.mirror.mirror import Mirror
     from yaoki.systems.repopool.slot.changes import Changes
     from yaoki.systems.repopool.slot.layout import SlotLayout
+    from yaoki.systems.repopool.slot.proof import Proof
     from yaoki.systems.repopool.slot.tenant import Survey
 
-__all__ = ["claim_added", "may_hold_work", "work_in_words"]
+__all__ = ["inspect_work", "may_hold_work", "work_in_words"]
 
 
-def claim_added(found: Changes, seen: Survey, *, digest_size: int) -> None:
+def inspect_work(
+    slot: SlotLayout, mirror: Mirror, git: Git, proof: Proof | None, keep: Sequence[str] = ()
+) -> tuple[Changes, Survey]:
+    """What has changed in the tree, and what the tenant's `.git` leads to. `proof`: how the slot stood when it was clean, of the same base;
+    None looks at everything. `keep`: patterns of ignored files that stay. Raises GitOperationError.
+    """
+    found = changes(slot.tree, SlotIndex(git, slot), proof, keep)
+    seen = survey(slot.git, digest_size=mirror.digest_size)
+    _claim_added(found, seen, digest_size=mirror.digest_size)
+    return found, seen
+
+
+def _claim_added(found: Changes, seen: Survey, *, digest_size: int) -> None:
     """Count among the `found` work what the tenant has added to his index, though a pattern ignores it."""
     if found.ignored and seen.index is not None:
         try:

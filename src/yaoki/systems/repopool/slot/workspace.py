@@ -17,14 +17,11 @@ from yaoki.systems.repopool.files import bytes_in, is_folder, remove
 from yaoki.systems.repopool.git.refs import checked_out
 from yaoki.systems.repopool.quarantine.keeping import Tenancy
 from yaoki.systems.repopool.slot.building import Building
-from yaoki.systems.repopool.slot.changes import changes
 from yaoki.systems.repopool.slot.checks import check_files, check_objects, check_ours, check_packs, check_settings, check_work
 from yaoki.systems.repopool.slot.cleaning import Cleaned, Cleaning, CleanPolicy
 from yaoki.systems.repopool.slot.confirmation import confirmed, is_tree_unchanged
-from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.proof import Proof
-from yaoki.systems.repopool.slot.tenant import survey
-from yaoki.systems.repopool.slot.work import claim_added, work_in_words
+from yaoki.systems.repopool.slot.work import inspect_work, work_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,9 +160,7 @@ class Workspace:
         with self._locked() as git:
             base = self._building.known_base()
             self._building.mend_control(git, base)
-            found = changes(slot.tree, SlotIndex(git, slot), None, self.policy.keep_ignored)
-            seen = survey(slot.git, digest_size=self.mirror.digest_size)
-            claim_added(found, seen, digest_size=self.mirror.digest_size)
+            found, seen = inspect_work(slot, self.mirror, git, None, self.policy.keep_ignored)
             return work_in_words(slot, self.mirror, found, seen, base.commit)
 
     def check(self, *, tier: int = 0, tenant: bool = False) -> list[Damage]:
