@@ -61,3 +61,8 @@ def test_a_tree_in_which_its_holder_may_write_is_offered_to_nobody(make_manager:
     assert slot.slot_path.is_dir()
     with pytest.raises(NoAvailableSlotError):
         manager.allocate_slot("web", timeout=0.0)
+    manager.auto_recover()
+    with pytest.raises(NoAvailableSlotError):
+        manager.allocate_slot("web", timeout=0.0)
+    assert manager.recover_slot(ONE, force=True)
+    assert manager.allocate_slot("web").slot_id == ONE

@@ -10,19 +10,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from yaoki.core import deadline
 from yaoki.core.clock import clock
 from yaoki.core.faults.errors import DeadlineExceededError
 from yaoki.systems.repopool.errors import CleanupError, LockTimeoutError, PoolManagerError, SlotNotFoundError, StaleLeaseError
+from yaoki.systems.repopool.files import is_folder
 from yaoki.systems.repopool.leases.lease import held_for, is_mine, new_lease, said
 from yaoki.systems.repopool.models import SlotState
 from yaoki.systems.repopool.repair.mending import isolation_for, mended
 from yaoki.systems.repopool.store.refusals import stale_lease
 
 if TYPE_CHECKING:
-    from yaoki.systems.repopool.models import Slot
+    from yaoki.systems.repopool.models import Slot, SlotIsolation
     from yaoki.systems.repopool.resources import Resources
     from yaoki.systems.repopool.slot.workspace import Workspace
 
@@ -135,15 +137,15 @@ class Release:
         started = clock.now()
         try:
             with self._resources.working_on(taken) as workspace:
-                why, cause = self._clean(workspace, taken, former, reason, by_holder)
+                problem, cause = self._clean(workspace, taken, former, reason, by_holder)
                 head = workspace.head()
         except BaseException as error:
             self._give_up(taken, error)
             raise
-        if why:
-            store.isolate(taken.slot_id, taken.fence, isolation_for(taken, why, cause))
+        if problem is not None:
+            store.isolate(taken.slot_id, taken.fence, problem)
             raise CleanupError(
-                f"{taken.slot_id} could not be cleaned, and is kept out of use: {why}",
+                f"{taken.slot_id} could not be cleaned, and is kept out of use: {problem.reason}",
                 repo_name=taken.repo_name,
                 slot_id=taken.slot_id,
                 way_out="the work is still in it; recover_slot() tries again",
@@ -154,7 +156,8 @@ class Release:
 
     def _clean(
         self, workspace: Workspace, taken: Slot, former: Slot, reason: str, by_holder: bool
-    ) -> tuple[str, PoolManagerError | OSError | None]:
+    ) -> tuple[SlotIsolation | None, PoolManagerError | OSError | None]:
+        """Why the slot is to be kept out of use, and the error behind it; None, None if it is clean."""
         seconds = self._resources.config.cleanup_timeout
         alive = not by_holder and not self._resources.owner_of(former).dead
         try:
@@ -170,14 +173,17 @@ class Release:
         except DeadlineExceededError as error:
             late = CleanupError(f"it was not clean within {seconds:g} s (cleanup_timeout)", slot_id=taken.slot_id)
             late.__cause__ = error
-            return str(late), late
+            return isolation_for(taken, str(late), late), late
         except (PoolManagerError, OSError) as error:
-            if alive:
-                # Mended or not, it is where he goes on writing: nobody else may have it.
-                return f"its holder may still write in it, and it could not be renamed away: {error}", error
+            if alive and is_folder(workspace.slot.tree):
+                # Mended or not, it is where he goes on writing, and a recovery would not know of him.
+                why = f"its holder may still write in it, and it could not be renamed away: {error}"
+                return replace(isolation_for(taken, why, error), by="operator"), error
             with deadline.shielded(deadline.NEVER):
-                return mended(workspace, former, error), error
-        return "", None
+                why = mended(workspace, former, error)
+            if why:
+                return isolation_for(taken, why, error), error
+        return None, None
 
     def _give_up(self, taken: Slot, error: BaseException) -> None:
         """Interrupted: the slot is no longer worked on, so nobody is to believe it."""
