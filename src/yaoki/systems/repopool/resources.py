@@ -36,12 +36,9 @@ LEFT_SECONDS = 60.0
 
 
 class Resources:
-    """The resources of one manager. `git` and `store` may be given by a test or a program.
+    """The resources of one manager. Raises PoolManagerError if the folder for workspaces cannot be used."""
 
-    Raises PoolManagerError if the folder for workspaces cannot be used.
-    """
-
-    def __init__(self, config: PoolConfig, *, store: PoolStore | None = None, git: Git | None = None) -> None:
+    def __init__(self, config: PoolConfig) -> None:
         self.config: PoolConfig = config
         try:
             config.workspaces_dir.mkdir(parents=True, exist_ok=True)
@@ -50,8 +47,8 @@ class Resources:
                 f"the folder for workspaces, {config.workspaces_dir}, cannot be made: {error.strerror}",
                 way_out="name another workspaces_dir, or make this one writable",
             ) from error
-        self.store: PoolStore = SqliteStore(config.workspaces_dir) if store is None else store
-        self.git: Git = Git(settings=lambda: config.git_settings) if git is None else git
+        self.store: PoolStore = SqliteStore(config.workspaces_dir)
+        self.git: Git = Git(settings=lambda: config.git_settings)
         self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lambda: config.lock_timeout)
         self.emptying: Emptying = Emptying()
         self._mirrors: dict[tuple[str, str], Mirror] = {}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import GitOperationError
-from yaoki.systems.repopool.files import remove, sync_folder
+from yaoki.systems.repopool.files import is_folder, remove, sync_folder
 from yaoki.systems.repopool.git.folder import make_scratch
 from yaoki.systems.repopool.git.index_file import tree_in_index
 from yaoki.systems.repopool.git.packs import adopt_pack
@@ -102,17 +102,16 @@ class Keeping:
         make_scratch(self.scratch, digest_size=self.digest_size)
         own = self.slot.git / "objects"
         self._borrow = [self.quarantine.layout.mirror / "objects"]
-        if survey.own_objects and own.is_dir() and not own.is_symlink():
+        if survey.own_objects and is_folder(own):
             self._borrow.append(own)
         mirror = references(self.quarantine.layout.mirror).ids
         self._published = sorted({base, *mirror.values()})
 
-    def _run(self, words: Sequence[str], *, stdin: bytes = b"", index: Path | None = None, tree: Path | None = None) -> str:
+    def _run(self, words: Sequence[str], *, stdin: bytes = b"", index: Path | None = None) -> str:
         done = self.git.run(
             *(self.quarantine.folder, words),
             stdin=stdin,
             index=index,
-            tree=tree,
             objects=self.scratch / "objects",
             borrow=[*self._borrow, self.quarantine.objects],
         )
@@ -120,16 +119,14 @@ class Keeping:
 
     def _start(self, base: str, survey: Survey) -> tuple[str, str]:
         """What is checked out, and its tree: the base, unless the tenant has gone elsewhere."""
-        if survey.head in {None, base}:
-            return base, self._tree_of_base(base)
-        for commit in (survey.head or base, base):
+        if survey.head is not None and survey.head != base:
             try:
-                return commit, self._run(["rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}"])
+                return survey.head, self._run(["rev-parse", "--verify", "--quiet", f"{survey.head}^{{tree}}"])
             except GitOperationError as error:
-                if commit == base or error.failure.environmental:
+                if error.failure.environmental:
                     raise
-                self.notes.append(f"HEAD names {commit}, which cannot be read")
-        raise AssertionError
+                self.notes.append(f"HEAD names {survey.head}, which cannot be read")
+        return base, self._tree_of_base(base)
 
     def _unpublished(self, survey: Survey, start: str) -> dict[str, str]:
         """The tips that the remote does not have, and `log`."""

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LADDER", "KeptAs", "Repaired", "Rung", "damages_of", "remove_stale_locks", "repair"]
 
-_TIER = 1
-
 
 @dataclass(frozen=True, slots=True)
 class KeptAs:
@@ -77,9 +75,11 @@ class Repaired:
     reason: str = ""
 
 
-def damages_of(workspace: Workspace, *, tier: int = _TIER, tenant: bool = False) -> list[Damage]:
-    """What is wrong with a slot and with the mirror under it. Raises GitOperationError for a full disk or want of time."""
-    return [*workspace.mirror.check(tier=min(tier, 1)), *workspace.check(tier=tier, tenant=tenant)]
+def damages_of(workspace: Workspace) -> list[Damage]:
+    """What is wrong with a slot that nobody has, and with the mirror under it (tier 1). Raises GitOperationError for a full disk or want of
+    time.
+    """
+    return [*workspace.mirror.check(tier=1), *workspace.check(tier=1)]
 
 
 def remove_stale_locks(workspace: Workspace) -> list[str]:
