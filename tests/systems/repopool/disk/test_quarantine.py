@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -364,6 +365,29 @@ def test_w3_tickets_are_never_used_twice(world: World) -> None:
 
     assert [entry.ticket for entry in world.quarantine.entries()] == ["slot1/1", "slot1/1.2"]
     assert [(world.restored(entry) / "x").read_text() for entry in world.quarantine.entries()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", [".git", "sub/GIT~1", "nested/pipe"])
+def test_w3_what_is_kept_beside_a_pipe_comes_back(world: World, name: str) -> None:
+    """SPEC W3: in place of `.git`, in a tree that is renamed away, and in a nested repository; the pipe itself holds nothing."""
+    workspace = world.built()
+    (world.tree() / "nested").mkdir()
+    tenant(world.tree() / "nested", "init", "--quiet")
+    (world.tree() / "nested" / "mine").write_text("mine")
+    (world.tree() / "a.txt").write_text("mine")
+    place = world.tree() / name
+    if name == ".git":
+        shutil.rmtree(place)
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+    if name.startswith("sub"):
+        (world.tree() / "sub" / ".git\\x").write_text("so that the whole tree is renamed away")
+
+    workspace.clean(ticket="1")
+
+    restored = world.restored()
+    assert (restored / "a.txt").read_text() == "mine"
+    assert (restored / "nested" / "mine").read_text() == "mine"
 
 
 def test_w3_restoring_refuses_a_folder_that_is_not_empty(world: World) -> None:

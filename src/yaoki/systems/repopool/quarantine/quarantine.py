@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -254,7 +255,8 @@ class Quarantine:
         """Write a kept work tree into the folder `target`, which must be empty or missing: a repository of its own, in which the files
         are as they were, and all kept commits have names: `refs/quarantine/…`, branches also `quarantine/…`. Renamed folders are copied
         where they were; a tree that was renamed as a whole comes with the tenant's own `.git`, its configuration and its hooks. A `.git`
-        that was kept alone becomes `.git/former` of that repository, `former.git` where there is none.
+        that was kept alone becomes `.git/former` of that repository, `former.git` where there is none. Of pipes, sockets and devices
+        there is nothing to restore.
 
         Raises PoolManagerError.
         """
@@ -263,13 +265,13 @@ class Quarantine:
             raise PoolManagerError(f"{target} is not empty", way_out="name an empty folder")
         place = self.place(ticket)
         if (place / "tree").is_dir():
-            shutil.copytree(place / "tree", target, symlinks=True, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+            _copy(place / "tree", target)
             return
         if "wip" in entry.refs:
             self._check_out(entry, target)
         for name in ("nested", "ignored"):
             if (place / name).is_dir():
-                shutil.copytree(place / name, target, symlinks=True, dirs_exist_ok=True)
+                _copy(place / name, target)
         former = place / "git" / ".git"
         if os.path.lexists(former):
             _copy(former, target / ".git" / "former" if is_folder(target / ".git") else target / "former.git")
@@ -336,6 +338,13 @@ class Quarantine:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if is_folder(source):
-        shutil.copytree(source, target, symlinks=True)
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
     else:
+        _copy_file(source, target)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy a file or a link; pipes, sockets and devices hold nothing."""
+    mode = os.lstat(source).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
         shutil.copy2(source, target, follow_symlinks=False)
