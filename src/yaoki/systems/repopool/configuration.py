@@ -72,10 +72,10 @@ class PoolConfig:
 
     `workspaces_dir`: where everything is kept; unset: `$STATE_DIRECTORY`, else the user's data folder. `config_file`: where
     `load_from_file` and `reload` read; it need not exist before. `default_num_slots`: slots of a pool that says no number.
-    `lock_timeout`: how long to wait for the lock of a slot. `cleanup_timeout`: the time for cleaning one slot.
-    `stale_lock_hours`: when a lock that was left behind by nobody knows whom is stale. `enable_metrics`: whether allocations are
-    counted. `fetch_ttl`: how old the mirror may be before it is fetched anew, in the background. `heartbeat_interval`: how often a lease says that it
-    is in use. `disk_reserve`: the share that a new slot must leave free, of its own size. `git_settings`: git configuration for
+    `lock_timeout`: seconds to wait for the lock of a slot. `cleanup_timeout`: seconds for cleaning one slot. `stale_lock_hours`: when a
+    lock that was left behind by nobody knows whom is stale. `enable_metrics`: whether allocations are counted. `fetch_ttl`: how old the
+    mirror may be, in seconds, before it is fetched anew, in the background. `heartbeat_interval`: seconds from one word of a lease that it
+    is in use to the next. `disk_reserve`: the share that a new slot must leave free, of its own size. `git_settings`: git configuration for
     the way to the remotes, such as `http.proxy` or `credential.helper`. `pools`: the pools by name.
     """
 

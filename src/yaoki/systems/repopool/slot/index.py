@@ -75,7 +75,8 @@ class SlotIndex:
         self._run(["read-tree", commit])
 
     def settle(self, newest: int, looked_at: int) -> None:
-        """The tree was found to be as the index says by a look at `looked_at`, and the last change in it was at `newest` (times of files in ns).
+        """Let the index be younger than the tree, which was found to be as the index says by a look at `looked_at`; the last change in it
+        was at `newest` (both times of files, in ns).
 
         git tells times by the second, and reads every file again that is as young as the index, whenever it writes the index. If that
         second was over when we looked, the index may be younger: what is written later bears another one. Raises OSError.

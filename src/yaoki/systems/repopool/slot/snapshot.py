@@ -67,8 +67,8 @@ class Listing:
 class Snapshot:
     """What `snapshot` has seen; paths are relative, with "/" between the parts.
 
-    `listings`: the folders, each before those in it. `began`: the time of files in ns when the first of them was looked at. `problems`: what could
-    not be read.
+    `listings`: the folders, each before those in it. `began`: the time of files in ns when the first of them was looked at. `problems`:
+    what could not be read.
     """
 
     began: int
