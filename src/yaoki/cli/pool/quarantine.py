@@ -11,7 +11,7 @@ from yaoki.cli.pool.options import Config, DryRun, Json, PoolName, Workspaces
 from yaoki.cli.pool.reporting import reported, show_json, show_table, working
 
 if TYPE_CHECKING:
-    from yaoki.systems.repopool.quarantine.quarantine import Entry
+    from yaoki.systems.repopool.quarantine.entry import Entry
 
 __all__ = ["app"]
 

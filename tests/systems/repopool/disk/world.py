@@ -9,7 +9,8 @@ from pathlib import Path
 from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.mirror.mirror import Mirror
 from yaoki.systems.repopool.names import checked_address
-from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+from yaoki.systems.repopool.quarantine.entry import Entry
+from yaoki.systems.repopool.quarantine.quarantine import Quarantine
 from yaoki.systems.repopool.slot.cleaning import CleanPolicy
 from yaoki.systems.repopool.slot.layout import RepositoryLayout
 from yaoki.systems.repopool.slot.workspace import Workspace

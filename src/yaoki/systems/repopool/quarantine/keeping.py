@@ -25,8 +25,8 @@ from yaoki.systems.repopool.git.folder import make_scratch
 from yaoki.systems.repopool.git.index_file import tree_in_index
 from yaoki.systems.repopool.git.packs import adopt_pack
 from yaoki.systems.repopool.git.refs import packed, references
+from yaoki.systems.repopool.quarantine.entry import PREFIX, Entry
 from yaoki.systems.repopool.quarantine.importing import WorkTree, import_commit
-from yaoki.systems.repopool.quarantine.quarantine import PREFIX, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

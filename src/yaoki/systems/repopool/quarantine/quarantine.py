@@ -7,11 +7,8 @@ stands in a folder that was renamed away. What an entry is, its `wip` commit say
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import stat
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,10 +16,11 @@ from yaoki.core.clock import clock
 from yaoki.systems.repopool.errors import PoolManagerError
 from yaoki.systems.repopool.exclusive import exclusive
 from yaoki.systems.repopool.files import bytes_in, is_folder, read_regular, remove, write_whole
-from yaoki.systems.repopool.git.folder import digest_size_of
 from yaoki.systems.repopool.git.packs import link_packs, unlink_pack
 from yaoki.systems.repopool.git.refs import packed
 from yaoki.systems.repopool.mirror.state import STATE_FILE, MirrorState
+from yaoki.systems.repopool.quarantine.entry import PREFIX, Entry
+from yaoki.systems.repopool.quarantine.restoring import bring_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,55 +30,9 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.slot.layout import RepositoryLayout, SlotLayout
 
-__all__ = ["PREFIX", "Entry", "Quarantine"]
+__all__ = ["Quarantine"]
 
-PREFIX = "refs/quarantine/"
-_VERSION = 1
 _LARGEST = 1024 * 1024
-# Bytes are kept as they are: no conversion of line ends, no filter, no keyword.
-_ATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What was kept of one tenancy.
-
-    `ticket`: its id in this repository, "slotN/FENCE", with ".2" behind it if there are several. `kept_at`: ISO 8601, UTC. `base`: the
-    commit that the tenant started from. `refs`: short name to commit: wip (the files as they were), index (what was staged), head,
-    heads/…, tags/…, stash/N, log (what only reference logs knew). `folders`: what was renamed away, by its former path. `notes`: why.
-    `pack`: the name of its pack, or "". `size`: bytes of pack and folders.
-    """
-
-    ticket: str
-    slot_id: str
-    repo_name: str
-    kept_at: str
-    reason: str
-    holder: str = ""
-    base: str = ""
-    refs: dict[str, str] = field(default_factory=dict)
-    folders: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    pack: str = ""
-    size: int = 0
-
-    def about(self) -> str:
-        """As it is written down; its pack is told by the name of a reference, since it has to be known before."""
-        stored = asdict(self)
-        del stored["pack"], stored["size"]
-        return json.dumps({"version": _VERSION, **stored}, sort_keys=True)
-
-    @staticmethod
-    def read(text: str) -> Entry:
-        """What `about` says. Raises ValueError."""
-        stored = json.loads(text)
-        if not isinstance(stored, dict) or stored.pop("version", None) != _VERSION:
-            raise ValueError("it was written by another Yaoki")
-        stored["notes"] = tuple(stored.get("notes", ()))
-        try:
-            return Entry(**stored)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
 
 
 class Quarantine:
@@ -135,12 +87,11 @@ class Quarantine:
     def _make(self, digest_size: int) -> None:
         fresh = self.folder.with_name("quarantine.git.new")
         remove(fresh)
-        for name in ("objects/pack", "objects/info", "refs/heads", "info"):
+        for name in ("objects/pack", "objects/info", "refs/heads"):
             (fresh / name).mkdir(parents=True)
         config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n\tlogallrefupdates = false\n[gc]\n\tauto = 0\n"
         config += "[extensions]\n\tpreciousObjects = true\n"
         (fresh / "config").write_text(config if digest_size == 20 else f"{config}\tobjectformat = sha256\n", "utf-8")
-        (fresh / "info" / "attributes").write_text(_ATTRIBUTES, "utf-8")
         (fresh / "HEAD").write_text("ref: refs/heads/none\n", "utf-8")
         fresh.rename(self.folder)
 
@@ -263,39 +214,7 @@ class Quarantine:
         entry = self.entry(ticket)
         if os.path.lexists(target) and (not is_folder(target) or any(target.iterdir())):
             raise PoolManagerError(f"{target} is not empty", way_out="name an empty folder")
-        place = self.place(ticket)
-        if (place / "tree").is_dir():
-            _copy(place / "tree", target)
-            return
-        if "wip" in entry.refs:
-            self._check_out(entry, target)
-        for name in ("nested", "ignored"):
-            if (place / name).is_dir():
-                _copy(place / name, target)
-        former = place / "git" / ".git"
-        if os.path.lexists(former):
-            _copy(former, target / ".git" / "former" if is_folder(target / ".git") else target / "former.git")
-
-    def _check_out(self, entry: Entry, target: Path) -> None:
-        target.mkdir(parents=True, exist_ok=True)
-        git_dir = target / ".git"
-        kind = "sha256" if digest_size_of(self.folder) == 32 else "sha1"
-        self.git.run(None, ["init", "--quiet", "--template=", f"--object-format={kind}", "--", str(target)])
-        kept = f"{PREFIX}{entry.ticket}/"
-        words = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", str(self.folder)]
-        specs = [f"+{kept}*:{PREFIX}*", f"+{kept}heads/*:refs/heads/quarantine/*", f"+{kept}tags/*:refs/tags/quarantine/*"]
-        self.git.run(git_dir, [*words, *specs], remote=True)
-        start = entry.refs.get("head", entry.base)
-        branch = "refs/heads/restored"
-        self.git.run(git_dir, ["update-ref", branch, start])
-        self.git.run(git_dir, ["symbolic-ref", "HEAD", branch])
-        wip = entry.refs["wip"]
-        (git_dir / "info").mkdir(exist_ok=True)
-        (git_dir / "info" / "attributes").write_text(_ATTRIBUTES, "utf-8")
-        self.git.run(git_dir, ["read-tree", "--reset", "-u", wip], tree=target)
-        (git_dir / "info" / "attributes").unlink()
-        # The files stay; what was staged is staged again, or nothing is.
-        self.git.run(git_dir, ["read-tree", "--reset", entry.refs.get("index", start)], tree=target)
+        bring_back(self.git, self.folder, self.place(ticket), entry, target)
 
     def drop(self, ticket: str) -> int:
         """Forget an entry for good. Returns the bytes that it took. Raises PoolManagerError if there is none."""
@@ -333,18 +252,3 @@ class Quarantine:
             for entry in doomed:
                 self.drop(entry.ticket)
         return doomed
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if is_folder(source):
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
-    else:
-        _copy_file(source, target)
-
-
-def _copy_file(source: str | Path, target: str | Path) -> None:
-    """Copy a file or a link; pipes, sockets and devices hold nothing."""
-    mode = os.lstat(source).st_mode
-    if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-        shutil.copy2(source, target, follow_symlinks=False)

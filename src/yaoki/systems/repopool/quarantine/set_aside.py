@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from yaoki.core.clock import clock
 from yaoki.systems.repopool.files import bytes_in, is_folder, move, write_whole
-from yaoki.systems.repopool.quarantine.quarantine import Entry
+from yaoki.systems.repopool.quarantine.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

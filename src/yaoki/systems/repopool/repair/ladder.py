@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yaoki.systems.repopool.integrity import Damage
-    from yaoki.systems.repopool.quarantine.quarantine import Entry
+    from yaoki.systems.repopool.quarantine.entry import Entry
     from yaoki.systems.repopool.slot.workspace import Workspace
 
 __all__ = ["LADDER", "KeptAs", "Repaired", "Rung", "damages_of", "remove_stale_locks", "repair"]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from yaoki.systems.repopool.git.command import Git
     from yaoki.systems.repopool.integrity import Damage
     from yaoki.systems.repopool.mirror.mirror import Base, Mirror
-    from yaoki.systems.repopool.quarantine.quarantine import Entry, Quarantine
+    from yaoki.systems.repopool.quarantine.entry import Entry
+    from yaoki.systems.repopool.quarantine.quarantine import Quarantine
     from yaoki.systems.repopool.slot.layout import SlotLayout
 
 __all__ = ["Head", "Prepared", "Workspace"]
