@@ -10,6 +10,7 @@ import os
 from array import array
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ _LARGEST = 1024 * 1024 * 1024
 __all__ = ["Manifest"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """`folders`: their paths, "" for the root. `names`: for each of them, the names in it that are no folders, with "/" between them.
     `marks`: for each folder its own mark, then those of its names, all in a row. `young`: by path, what backs a mark that proves nothing by
@@ -75,18 +76,26 @@ class Manifest:
     def differing(self, root: Path) -> Iterator[str]:
         """The paths whose marks say that they may have changed; a folder, in which names may have, ends with "/"."""
         base = os.fspath(root)
-        for path, together, marks in self._by_folder():
-            # As bytes, since every name is given to the system.
-            names = os.fsencode(together).split(b"/") if together else []
+        for path, mark, names, times, inodes in self._to_compare:
             try:
                 with OpenFolder(base, path) as folder:
-                    if mark_of(folder.status()) != (marks[0], marks[1]):
+                    if mark_of(folder.status()) != mark:
                         yield f"{path}/"
-                    changed = folder.changed(names, marks[2::2], marks[3::2])
+                    changed = folder.changed(names, times, inodes)
                     yield from joined(path, [os.fsdecode(name) for name in changed])
             except OSError:
                 yield f"{path}/"
         yield from self._unbacked(base, self.young)
+
+    @cached_property
+    def _to_compare(self) -> list[tuple[str, Mark, list[bytes], list[int], list[int]]]:
+        """Each folder with its mark; then the names in it as bytes, as they are given to the system, their times, and their inodes. Made
+        once for all looks.
+        """
+        return [
+            (path, (marks[0], marks[1]), _in_bytes(together), marks[2::2].tolist(), marks[3::2].tolist())
+            for path, together, marks in self._by_folder()
+        ]
 
     def changed_in(self, root: Path, seen: Snapshot) -> list[str]:
         """The files of the manifest that may have changed, or are gone, by what was seen at `root` now."""
@@ -162,6 +171,10 @@ class Manifest:
 
 def _pairs(marks: array[int]) -> Iterator[Mark]:
     return zip(marks[::2], marks[1::2], strict=True)
+
+
+def _in_bytes(names: str) -> list[bytes]:
+    return os.fsencode(names).split(b"/") if names else []
 
 
 def _split(names: str) -> list[str]:
