@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 # Files about which git is asked one by one: it takes as many system calls for the answers.
 _FEW = 50
 
-__all__ = ["Changes", "changes", "missing_files", "topmost"]
+__all__ = ["Changes", "changes", "folders_of", "missing_files", "topmost"]
 
 
 @dataclass(slots=True)
 class Changes:
     """`changed`: tracked files that differ or are gone, and maybe some that were written with the same content. `untracked`, `ignored`:
     further files. `repositories`: nested ones, the topmost. `folders`: further folders, also empty ones. `spared`: those of `changed`
-    that stand where a pattern spares them, so that they are not `seen`. `seen`: everything else that stands there. `tracked`: what should.
+    that stand where a pattern spares them, so that they are not `seen`. `seen`: everything else that stands there. `tracked`: what should,
+    in the folders `expected`.
     """
 
     seen: Snapshot
     tracked: Tracked
+    expected: set[str]
     changed: list[str] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -52,7 +54,7 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
     """
     seen = snapshot(tree, keep=keep)
     tracked = index.tracked() if proof is None else proof.tracked
-    found = Changes(seen, tracked)
+    found = Changes(seen, tracked, folders_of((*tracked.files, *tracked.submodules)) | tracked.submodules)
     repositories = set(seen.repositories)
     found.repositories = sorted(path for path in repositories if not is_covered(path.rpartition("/")[0], repositories))
     if proof is None or proof.spared:
@@ -63,11 +65,10 @@ def changes(tree: Path, index: SlotIndex, proof: Proof | None, keep: Sequence[st
         found.changed = proof.tree.changed_in(tree, seen)
     extras = [path for path in seen.files if path not in tracked.files and path not in seen.special]
     if extras:
-        ignored = _ignored(index, extras, tracked)
+        ignored = _ignored(index, extras, found.expected)
         found.ignored = sorted(ignored)
         found.untracked = sorted(path for path in extras if path not in ignored)
-    expected = _folders_of((*tracked.files, *tracked.submodules)) | tracked.submodules
-    found.folders = [path for path in seen.folders if path not in expected and path not in repositories]
+    found.folders = [path for path in seen.folders if path not in found.expected and path not in repositories]
     found.folders += [path for path in seen.special if path not in tracked.files]
     return found
 
@@ -82,11 +83,11 @@ def _stands(tree: Path, path: str) -> bool:
     return os.path.lexists(tree / path) and not is_folder(tree / path)
 
 
-def _ignored(index: SlotIndex, extras: Sequence[str], tracked: Tracked) -> set[str]:
+def _ignored(index: SlotIndex, extras: Sequence[str], expected: Container[str]) -> set[str]:
     """Those of `extras` that git ignores. What is in an ignored folder is ignored, so of many files the folders are asked about first."""
     if len(extras) <= _FEW:
         return index.ignored(extras)
-    outermost = topmost(extras, (*tracked.files, *(f"{path}/." for path in tracked.submodules)))
+    outermost = topmost(extras, expected)
     ignored = index.ignored(outermost)
     inside = {path for path in extras if is_covered(path, ignored)}
     asked = set(outermost)
@@ -94,7 +95,8 @@ def _ignored(index: SlotIndex, extras: Sequence[str], tracked: Tracked) -> set[s
     return inside | (index.ignored(rest) if rest else set())
 
 
-def _folders_of(paths: Iterable[str]) -> set[str]:
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders that `paths` are in, "" for the root, all the way down."""
     folders = {""}
     for path in paths:
         parent = path.rpartition("/")[0]
@@ -104,9 +106,8 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
     return folders
 
 
-def topmost(paths: Iterable[str], others: Iterable[str]) -> list[str]:
-    """The highest files and folders that hold all of `paths`, and nothing of `others`."""
-    needed = _folders_of(others)
+def topmost(paths: Iterable[str], needed: Container[str]) -> list[str]:
+    """The highest files and folders that hold all of `paths`, and nothing else that is in the folders `needed`, the root among them."""
     found: set[str] = set()
     for path in paths:
         while (parent := path.rpartition("/")[0]) not in needed:

@@ -14,7 +14,7 @@ from yaoki.systems.repopool.errors import CleanupError, GitOperationError
 from yaoki.systems.repopool.files import FULL, is_folder
 from yaoki.systems.repopool.quarantine.keeping import Keeping, Tenancy
 from yaoki.systems.repopool.quarantine.set_aside import SetAside
-from yaoki.systems.repopool.slot.changes import topmost
+from yaoki.systems.repopool.slot.changes import folders_of, topmost
 from yaoki.systems.repopool.slot.proof import Proof
 from yaoki.systems.repopool.slot.work import inspect_work, may_hold_work
 
@@ -134,18 +134,16 @@ class Cleaning:
             aside.take("nested", {path: tree / path for path in found.repositories}, ["it has repositories of its own inside"])
         if taken and found.ignored:
             others = [*tracked.files, *tracked.submodules, *found.untracked, *found.repositories, *found.seen.kept]
-            aside.take("ignored", {path: tree / path for path in topmost(found.ignored, others)}, [])
+            aside.take("ignored", {path: tree / path for path in topmost(found.ignored, folders_of(others))}, [])
         if notes and os.path.lexists(self.slot.git):
             aside.take("git", {".git": self.slot.git}, notes)
 
     def _remove_extras(self, found: Changes) -> None:
         """Remove what no commit has: new files, which are kept by now, ignored ones, and folders."""
-        tracked = found.tracked
-        others = [*tracked.files, *(f"{path}/." for path in tracked.submodules), *found.seen.kept]
         extras = [*found.untracked, *found.ignored, *found.folders]
-        for path in topmost(extras, others):
+        for path in topmost(extras, found.expected | folders_of(found.seen.kept)):
             self._building.discarded.take(self.slot.tree / path)
-        for path in tracked.submodules:
+        for path in found.tracked.submodules:
             (self.slot.tree / path).mkdir(parents=True, exist_ok=True)
 
     def _set_aside(self, tenancy: Tenancy, entry: Entry | None = None) -> SetAside:

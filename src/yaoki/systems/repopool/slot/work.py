@@ -28,21 +28,21 @@ def inspect_work(
     slot: SlotLayout, mirror: Mirror, git: Git, proof: Proof | None, keep: Sequence[str] = ()
 ) -> tuple[Changes, Survey]:
     """What has changed in the tree, and what the tenant's `.git` leads to. `proof`: how the slot stood when it was clean, of the same base;
-    None looks at everything. `keep`: patterns of ignored files that stay. Raises GitOperationError.
+    None looks at everything. `keep`: patterns of ignored files that stay. Raises GitOperationError and OSError.
     """
     found = changes(slot.tree, SlotIndex(git, slot), proof, keep)
     seen = survey(slot.git, digest_size=mirror.digest_size)
-    _claim_added(found, seen, digest_size=mirror.digest_size)
+    if found.ignored and seen.index is not None and seen.index != slot.index.read_bytes():
+        _claim_added(found, seen, seen.index, digest_size=mirror.digest_size)
     return found, seen
 
 
-def _claim_added(found: Changes, seen: Survey, *, digest_size: int) -> None:
-    """Count among the `found` work what the tenant has added to his index, though a pattern ignores it."""
-    if found.ignored and seen.index is not None:
-        try:
-            found.claim({os.fsdecode(path) for path, _, _ in entries_in_index(seen.index, digest_size=digest_size)})
-        except ValueError as error:
-            seen.whole.append(f"index: {error}")
+def _claim_added(found: Changes, seen: Survey, index: bytes, *, digest_size: int) -> None:
+    """Count among the `found` work what the tenant has added to his `index`, though a pattern ignores it."""
+    try:
+        found.claim({os.fsdecode(path) for path, _, _ in entries_in_index(index, digest_size=digest_size)})
+    except ValueError as error:
+        seen.whole.append(f"index: {error}")
 
 
 def may_hold_work(slot: SlotLayout, mirror: Mirror, found: Changes, seen: Survey, base: str) -> bool:
