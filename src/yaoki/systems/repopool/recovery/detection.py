@@ -108,17 +108,26 @@ class Detection:
         for slot in slots:
             if slot.state is SlotState.AVAILABLE and slot.repo_name not in mirrors:
                 mirrors[slot.repo_name] = self._damage_of_mirror(slot)
-        threads = ThreadPoolExecutor(min(len(slots), AT_ONCE) or 1, "yaoki-pool-check")
+        doubtful = [slot for slot in slots if not self._is_as_left(slot, mirrors)]
+        threads = ThreadPoolExecutor(min(len(doubtful), AT_ONCE) or 1, "yaoki-pool-check")
         try:
-            # Most of a check is a git process that we wait for. Each has the deadline of the caller.
-            looks = [threads.submit(copy_context().run, self._corruption_of, slot, mirrors) for slot in slots]
-            for slot, look in zip(slots, looks, strict=True):
+            # Most of what is left is a git process that we wait for. Each has the deadline of the caller.
+            looks = [threads.submit(copy_context().run, self._corruption_of, slot, mirrors) for slot in doubtful]
+            for slot, look in zip(doubtful, looks, strict=True):
                 why = look.result()
                 # Whoever has got the slot meanwhile has checked it, and works in it now.
                 if why and (slot.state is SlotState.ERROR or self._unchanged(slot)):
                     yield slot, why
         finally:
             threads.shutdown(cancel_futures=True)
+
+    def _is_as_left(self, slot: Slot, mirrors: dict[str, str]) -> bool:
+        if slot.state is not SlotState.AVAILABLE or mirrors[slot.repo_name]:
+            return False
+        try:
+            return self._resources.workspace(slot).is_as_left()
+        except (PoolManagerError, OSError):
+            return False
 
     def _corruption_of(self, slot: Slot, mirrors: dict[str, str]) -> str:
         if slot.state is SlotState.ERROR:

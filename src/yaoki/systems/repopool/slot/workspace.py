@@ -190,6 +190,11 @@ class Workspace:
             found = check_objects(self.slot, git)
         return found
 
+    def is_as_left(self) -> bool:
+        """Whether its files alone tell that a slot that nobody has is as we have left it: then there is nothing to ask git about."""
+        proof = Proof.read(self.slot)
+        return proof is not None and not self.check() and proof.holds(self.slot)
+
     def head(self) -> Head:
         """What is checked out, read from files. No process; never raises for what a tenant did."""
         try:
