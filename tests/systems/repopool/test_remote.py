@@ -15,6 +15,7 @@ from yaoki.systems.repopool import PoolConfig, PoolManager, SlotState
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolDefinition
 from yaoki.systems.repopool.git.packs import packs_in
 from yaoki.systems.repopool.mirror.joining import MOST_PACKS
+from yaoki.systems.repopool.mirror.state import MirrorState
 
 ONE = "workspace-web-slot1"
 
@@ -108,7 +109,8 @@ def test_many_packs_are_joined_behind_the_back_of_the_tenant(manager_of: Callabl
     before = objects_of(mirror)
 
     slot = manager.allocate_slot("web")
-    while len(packs_in(mirror / "objects")) > MOST_PACKS:
+    state = manager._resources.mirror("web", slot.repo_url).state_file
+    while len(packs_in(mirror / "objects")) > MOST_PACKS or MirrorState.read(state).superseded:
         clock.sleep(0.01)
     git(slot.slot_path, "fsck", "--full")
     slot.release()
