@@ -23,6 +23,7 @@ from yaoki.systems.repopool.mirror.packs import looked_at, read_changed, stamps,
 from yaoki.systems.repopool.mirror.state import STATE_FILE, MirrorState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from yaoki.systems.repopool.git.command import Git
@@ -44,6 +45,8 @@ _CONFIG = """\
 [extensions]
 \tpreciousObjects = true
 """
+# Seconds to wait for who changes the mirror.
+_JOINED = 600.0
 _LARGEST_REFERENCES = 64 * 1024 * 1024
 _MEND = "yaoki pool recover --mirror {repo}"
 
@@ -274,7 +277,18 @@ class Mirror:
             found = self._check_packs()
         if not found and tier >= 3:
             words = ["fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs"]
-            found = self._ask_git(words, "fsck")
+            found = self.found_again(lambda: self._ask_git(words, "fsck"))
+        return found
+
+    def found_again(self, look: Callable[[], list[Damage]]) -> list[Damage]:
+        """What `look` finds in all packs; if it finds something, while nobody joins them: git fsck takes a pack that goes away for damage.
+
+        For who does not hold the lock of the mirror. Raises LockTimeoutError.
+        """
+        found = look()
+        if found:
+            with exclusive(self.lock_file, timeout=_JOINED):
+                found = look()
         return found
 
     def _check_files(self) -> list[Damage]:

@@ -187,7 +187,7 @@ class Workspace:
         if not found and tier >= 2:
             found = check_packs(self.slot, digest_size=size)
         if not found and tier >= 3:
-            found = check_objects(self.slot, git)
+            found = self.mirror.found_again(lambda: check_objects(self.slot, git))
         return found
 
     def is_as_left(self) -> bool:
