@@ -29,7 +29,7 @@ from yaoki.systems.repopool.quarantine.entry import PREFIX, Entry
 from yaoki.systems.repopool.quarantine.importing import WorkTree, import_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from yaoki.systems.repopool.discarded import Discarded
@@ -216,7 +216,8 @@ class Keeping:
         named = _named(refs)
         with self.quarantine.locked() as descriptor:
             wanted = f"slot{self.slot.number}/{tenancy.ticket}"
-            ticket = self.quarantine.free_ticket(wanted)
+            known = packed(self.quarantine.folder)
+            ticket = self.quarantine.free_ticket(wanted, known)
             entry = Entry(
                 ticket=ticket,
                 slot_id=self.slot.slot_id,
@@ -236,7 +237,7 @@ class Keeping:
             wip, tree = import_commit(git, self.scratch, borrow, work, parent=start, message=message)
             if tree == start_tree and not refs:
                 return None
-            earlier = self._earlier(wanted, tree, named)
+            earlier = self._earlier(self.quarantine.tickets_like(wanted, known), tree, named)
             if earlier is not None:
                 return earlier
             if alone:
@@ -246,12 +247,11 @@ class Keeping:
                 pack = self._pack([*named.values(), wip], descriptor)
             refs = {**entry.refs, "wip": wip}
             added = {f"{PREFIX}{ticket}/{name}": identity for name, identity in {**refs, f"pack-{pack}": wip}.items()}
-            self.quarantine.write_references({**packed(self.quarantine.folder), **added})
+            self.quarantine.write_references({**known, **added})
         return replace(entry, refs=refs, pack=pack, size=self.quarantine.pack_size(pack))
 
-    def _earlier(self, wanted: str, tree: str, named: dict[str, str]) -> Entry | None:
-        """The entry that says the same: we were killed after it was made."""
-        tickets = set(self.quarantine.tickets_like(wanted))
+    def _earlier(self, tickets: Collection[str], tree: str, named: dict[str, str]) -> Entry | None:
+        """The entry among `tickets` that says the same: we were killed after it was made."""
         for entry in self.quarantine.entries(self.slot) if tickets else ():
             same = entry.ticket in tickets and "wip" in entry.refs and entry.refs.items() >= named.items()
             if same and self._run(["rev-parse", f"{entry.refs['wip']}^{{tree}}"]) == tree:

@@ -23,7 +23,7 @@ from yaoki.systems.repopool.quarantine.entry import PREFIX, Entry
 from yaoki.systems.repopool.quarantine.restoring import bring_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -120,9 +120,13 @@ class Quarantine:
             way_out="`yaoki pool quarantine list` names them",
         )
 
-    def tickets_like(self, ticket: str) -> list[str]:
-        """`ticket` and its further ones ("{ticket}.2", …) that exist, oldest first."""
-        names = {"/".join(name.removeprefix(PREFIX).split("/")[:2]) for name in packed(self.folder)}
+    def tickets_like(self, ticket: str, references: Iterable[str] | None = None) -> list[str]:
+        """`ticket` and its further ones ("{ticket}.2", …) that exist, oldest first. `references`: the names of all, if the caller has read
+        them.
+        """
+        start = f"{PREFIX}{ticket}"
+        known = packed(self.folder) if references is None else references
+        names = {"/".join(name.removeprefix(PREFIX).split("/")[:2]) for name in known if name.startswith(start)}
         slot = self.layout.set_aside / ticket.partition("/")[0]
         if slot.is_dir():
             names |= {f"{slot.name}/{path.name}" for path in slot.iterdir()}
@@ -186,9 +190,9 @@ class Quarantine:
         """The folder for what is renamed away under `ticket`."""
         return self.layout.set_aside / ticket
 
-    def free_ticket(self, ticket: str) -> str:
-        """`ticket`, or the next further one, that no entry has."""
-        taken = set(self.tickets_like(ticket))
+    def free_ticket(self, ticket: str, references: Iterable[str] | None = None) -> str:
+        """`ticket`, or the next further one, that no entry has. `references`: as for `tickets_like`."""
+        taken = set(self.tickets_like(ticket, references))
         number = 1
         while (name := ticket if number == 1 else f"{ticket}.{number}") in taken:
             number += 1
