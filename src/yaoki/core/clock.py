@@ -58,10 +58,25 @@ class Clock:
 
 def _acquire(lock: threading.Lock, seconds: float) -> bool:
     # A negative wait would be refused, or be one without an end.
-    return lock.acquire(timeout=min(max(seconds, 0.0), _LONGEST_WAIT))
+    seconds = min(max(seconds, 0.0), _LONGEST_WAIT)
+    if seconds > _HEARD_WITHIN and _hears_signals():
+        until = time.monotonic() + seconds
+        while (seconds := until - time.monotonic()) > _HEARD_WITHIN:
+            if lock.acquire(timeout=_HEARD_WITHIN):
+                return True
+    return lock.acquire(timeout=max(seconds, 0.0))
+
+
+def _hears_signals() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
 
 
 _LONGEST_WAIT = 3600.0 * 24 * 7
+# Seconds. Python hears a signal in its main thread, between two steps of it: one that comes just before a wait begins, or is delivered to
+# another thread, does not end the wait.
+_HEARD_WITHIN = 0.5
 
 TICK: float = time.get_clock_info("monotonic").resolution
 """Seconds between two values of the monotonic clock. An event loop may wake up that much too early."""
