@@ -132,7 +132,7 @@ class PoolRecovery:
         ]
 
     def _repair(self, rung: Rung) -> Repair:
-        mend, applies = partial(self._mend, rung=rung), partial(self._may_help, rung)
+        mend, applies = partial(self._mend, rung=rung), partial(self._applies, rung)
         return Repair(rung.name, mend, applies=applies, timeout=RUNG_SECONDS)
 
     def _may_be_well(self, anomaly: Anomaly) -> bool:
@@ -140,10 +140,10 @@ class PoolRecovery:
         slot = self._resources.store.slot(anomaly.subject)
         return slot is None or slot.state is not SlotState.AVAILABLE
 
-    def _may_help(self, rung: Rung, anomaly: Anomaly) -> bool:
+    def _applies(self, rung: Rung, anomaly: Anomaly) -> bool:
         slot = self._resources.store.slot(anomaly.subject)
         try:
-            return slot is None or rung.may_help(self._resources.workspace(slot))
+            return slot is None or rung.applies(self._resources.workspace(slot))
         except (PoolManagerError, OSError):
             # The rung itself will say what is in its way.
             return True

@@ -51,13 +51,13 @@ class KeptAs:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """`name`: for reports and the journal. `climb`: does it, and returns what went to quarantine; raises PoolManagerError or OSError.
-    `may_help`: whether there is anything that it could mend; it raises the same. `needed`: the rungs above build from what it makes, so if it
+    `applies`: whether there is anything that it could mend; it raises the same. `needed`: the rungs above build from what it makes, so if it
     raises the ladder ends.
     """
 
     name: str
     climb: Callable[[Workspace, KeptAs], Entry | None]
-    may_help: Callable[[Workspace], bool] = lambda _: True
+    applies: Callable[[Workspace], bool] = lambda _: True
     needed: bool = False
 
 
@@ -116,7 +116,7 @@ def repair(workspace: Workspace, kept_as: KeptAs) -> Repaired:
             if not found:
                 break
             try:
-                if not rung.may_help(workspace):
+                if not rung.applies(workspace):
                     continue
                 name = rung.name
                 entry = rung.climb(workspace, kept_as)
