@@ -56,14 +56,14 @@ def took(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def _middle(measure: Callable[[], float], times: int) -> float:
+    """Seconds of one of so many measurements, the middle one."""
+    return statistics.median(measure() for _ in range(times))
+
+
 def _usual(work: Callable[[], object]) -> float:
-    """Seconds of one of five calls, the middle one: for what is so short that a glance of another process disturbs it."""
-    return statistics.median(took(work) for _ in range(5))
-
-
-def _middle(measure: Callable[[], float]) -> float:
-    """Seconds of one of three measurements, the middle one: what makes many files waits for the disk by chance."""
-    return statistics.median(measure() for _ in range(3))
+    """For what is so short that a glance of another process disturbs it."""
+    return _middle(lambda: took(work), 5)
 
 
 def ms(seconds: float) -> str:
@@ -94,8 +94,9 @@ class OneSize:
             ("small change", self.small_change),
             ("dirty release", self.dirty_release),
             ("reset and clean", self.reset_and_clean),
-            ("clone --shared", lambda: _middle(self.clone_shared)),
-            ("recovery", lambda: _middle(self.recovery)),
+            # What makes many files waits for the disk by chance.
+            ("clone --shared", lambda: _middle(self.clone_shared, 3)),
+            ("recovery", lambda: _middle(self.recovery, 3)),
         ]
         for number in range(rounds + 1):
             for name, work in works:
@@ -287,8 +288,8 @@ process, as the baselines do.
 for a slot, which each keeps for 5 ms, is in the figure.
 
 A dirty slot takes three git processes: to tell work from ignored files, to keep it as a commit in one pack, and to bring the files back.
-What it removes is renamed, and deleted behind the release. Of a slot's disk space beside its tree most is one block of 4096 bytes for each
-of 16 small files and folders of its `.git`, and two indexes.
+What it removes is renamed, and deleted behind the release. Of a slot's disk space beside its tree most is two indexes, and a block of the
+disk for each small file and folder of its `.git`.
 """
 
 

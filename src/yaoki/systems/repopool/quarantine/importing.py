@@ -27,7 +27,7 @@ __all__ = ["CHUNK", "Imported", "WorkTree", "import_commit"]
 CHUNK = 1024 * 1024
 """Bytes of a file that are read at once."""
 
-# Into a pack that is small enough: a third of the time goes for a few percent, and for deltas between files that have nothing in common.
+# Time counts more than space, since a tenant waits and the pack is dropped some day; and files of one tree are no base for deltas.
 _QUICKLY = ("-c", "fastimport.unpackLimit=0", "-c", "pack.compression=1")
 # git would not check them out again: on some file system they stand for the git folder, or as links for the list of submodules.
 _REFUSED = re.compile(r"(?:^|/)(?:\.git|git~1)[ .]*(?:[:\\][^/]*)?(?:/|$)", re.IGNORECASE)
