@@ -14,10 +14,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yaoki.systems.repopool.errors import PoolManagerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FULL", "bytes_in", "is_folder", "move", "read_regular", "remove", "sync_file", "sync_folder", "write_whole"]
+__all__ = [
+    "FULL",
+    "bytes_in",
+    "is_folder",
+    "make_folder",
+    "move",
+    "read_regular",
+    "remove",
+    "sync_file",
+    "sync_folder",
+    "write_whole",
+]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The numbers of errors that say that there is no room: no space, no quota, a file that may not grow."""
@@ -88,6 +101,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path, what: str) -> None:
+    """Make a folder in which everything of the pools lies, if it is missing. `what`: the folder, for people. Raises PoolManagerError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoolManagerError(
+            f"{what}, {path}, cannot be made: {error.strerror}",
+            way_out="name another workspaces_dir, or make this one writable",
+        ) from error
 
 
 def is_folder(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from yaoki.systems.repopool.configuration import CleanupOptions, PoolConfig
 from yaoki.systems.repopool.discarded import Emptying
 from yaoki.systems.repopool.errors import PoolManagerError
+from yaoki.systems.repopool.files import make_folder
 from yaoki.systems.repopool.git.command import Git
 from yaoki.systems.repopool.leases.lease import is_readable, owner_of, taken_for
 from yaoki.systems.repopool.leases.liveness import Finding, Liveness
@@ -40,13 +41,7 @@ class Resources:
 
     def __init__(self, config: PoolConfig) -> None:
         self.config: PoolConfig = config
-        try:
-            config.workspaces_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PoolManagerError(
-                f"the folder for workspaces, {config.workspaces_dir}, cannot be made: {error.strerror}",
-                way_out="name another workspaces_dir, or make this one writable",
-            ) from error
+        make_folder(config.workspaces_dir, "the folder for workspaces")
         self.store: PoolStore = SqliteStore(config.workspaces_dir)
         self.git: Git = Git(settings=lambda: config.git_settings)
         self.locks: LockManager = LockManager(config.workspaces_dir / "locks", self._slot_ids, lambda: config.lock_timeout)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from yaoki.core.clock import clock
 from yaoki.service.file_lock import FileLock
 from yaoki.systems.repopool.errors import LockTimeoutError, PoolManagerError
+from yaoki.systems.repopool.files import make_folder
 from yaoki.systems.repopool.leases.liveness import process_liveness
 from yaoki.systems.repopool.leases.process import ProcessIdentity
 from yaoki.systems.repopool.leases.taking import holder_said, take, take_in_time
@@ -63,13 +64,7 @@ class LockManager:
         self.locks_dir: Path = Path(locks_dir)
         self._slot_ids = slot_ids
         self._lock_timeout = lock_timeout
-        try:
-            self.locks_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise PoolManagerError(
-                f"the folder for locks, {self.locks_dir}, cannot be made: {error.strerror}",
-                way_out="name another workspaces_dir, or make this one writable",
-            ) from error
+        make_folder(self.locks_dir, "the folder for locks")
 
     # --- one lock
 
