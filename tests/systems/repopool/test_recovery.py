@@ -240,6 +240,19 @@ def test_detection_mends_nothing(make_manager: Make) -> None:
     assert manager.detect_corrupted_slots() == found
 
 
+def test_slots_that_are_as_they_were_left_cost_no_process(make_manager: Make) -> None:
+    """SPEC W2: also those that were just built; the mirror's base is followed once for all of them."""
+    manager = make_manager()
+    manager.add_slot("web")
+    before = manager._resources.git.commands
+
+    assert manager.detect_corrupted_slots() == []
+    assert manager._resources.git.commands - before <= 1
+    before = manager._resources.git.commands
+    assert manager.detect_corrupted_slots() == []
+    assert manager._resources.git.commands == before
+
+
 def test_a_slot_whose_folder_is_gone_is_found_and_rebuilt(make_manager: Make) -> None:
     """Defect 9 of the original: a missing folder made the slot vanish from its pool."""
     manager = make_manager()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.systems.repopool.disk.world import World, files_in, tenant
 from yaoki.systems.repopool.errors import GitOperationError
 from yaoki.systems.repopool.slot.cleaning import CleanPolicy
+from yaoki.systems.repopool.slot.index import SlotIndex
 from yaoki.systems.repopool.slot.workspace import Head
 
 
@@ -259,6 +261,18 @@ def test_w1_a_dirty_slot_takes_three_git_processes(world: World) -> None:
     workspace.clean(ticket="1")
 
     assert world.git.commands - before == 3
+
+
+@pytest.mark.parametrize(("looked_at", "settled"), [(100.9, False), (101.0, True)])
+def test_w1_git_reads_no_file_again_once_the_second_of_the_index_is_over(world: World, looked_at: float, settled: bool) -> None:
+    """SPEC W1: git tells times by the second, so before that what is written next might bear the same one."""
+    world.built()
+    slot = world.layout.slot(1)
+    os.utime(slot.index, (100.0, 100.0))
+
+    SlotIndex(world.git, slot).settle(newest=int(100.5 * 1e9), looked_at=int(looked_at * 1e9))
+
+    assert (slot.index.stat().st_mtime > 100.0) is settled
 
 
 def test_w1_a_git_folder_that_was_being_replaced_when_we_were_killed_gets_its_place(world: World) -> None:
